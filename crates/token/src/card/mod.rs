@@ -1,0 +1,1 @@
+//! The operator identification card (操作者識別カード).
