@@ -1,0 +1,151 @@
+//! The national center (指定情報処理機関): holds the identity information of all residents, answers
+//! agencies, prefectures and municipalities, signs the directory, watches the network, and hands the
+//! prefectures their residents' disclosure data.
+
+mod disclosure;
+mod directory;
+mod network;
+
+use law::organ::Organ;
+use law::time::Timestamp;
+use ledger::receipt::Receipt;
+use wire::{NodeId, NoticeBatch, RelayedNotice, Reply, Request, Role};
+
+use crate::intake::Intake;
+use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
+use crate::member::{Identity, Member};
+use crate::outbox::Outbox;
+use crate::ports::{Reads, Write};
+use crate::provider::Provider;
+use directory::Issuer;
+use disclosure::Handover;
+use network::Room;
+
+/// The center's machine.
+#[derive(Debug)]
+pub struct Center {
+    member: Member,
+    provider: Provider,
+    issuer: Issuer,
+    handover: Handover,
+    room: Room,
+}
+
+impl Center {
+    /// Start from what was kept.
+    #[must_use]
+    pub fn new(identity: Identity, reads: &dyn Reads) -> Self {
+        Self {
+            member: Member::new(identity, reads),
+            provider: Provider::new(Organ::Center),
+            issuer: Issuer::default(),
+            handover: Handover::default(),
+            room: Room::default(),
+        }
+    }
+
+    fn requested(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        request: Request,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        match (from.role, request) {
+            (Role::Prefecture, Request::Notices(batch)) => {
+                self.notified(now, (from, ticket), &batch, reads, out);
+            }
+            (
+                Role::Agency | Role::Municipality | Role::Prefecture,
+                Request::Inquiry(signed),
+            ) => {
+                let asked = (from, ticket);
+                self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
+            }
+            (_, Request::DirectoryFetch) => match self.member.signed_directory() {
+                Some(signed) => out.give_directory(ticket, signed.to_vec()),
+                None => out.unavailable(ticket, "no directory was issued yet"),
+            },
+            (_, Request::Heartbeat(beat)) => {
+                self.room.reported(now, &from.node, beat);
+                out.heartbeat_ack(ticket);
+            }
+            (Role::Terminal, Request::StatusQuery(signed)) => {
+                let asked = (from, ticket);
+                self.room.asked(&mut self.member, now, asked, &signed, reads, out);
+            }
+            _ => out.unavailable(ticket, "this is not said to the center"),
+        }
+    }
+
+    /// 法30条の11: the notices of a prefecture's own municipalities.
+    fn notified(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        batch: &NoticeBatch,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let Some(Organ::Prefecture(area)) = from.organ else {
+            out.unavailable(ticket, "the sender is no prefecture");
+            return;
+        };
+        let belongs = |relayed: &RelayedNotice| {
+            relayed.municipality.prefecture() == area
+                && relayed.notice.record.municipality == relayed.municipality
+        };
+        let intake = Intake { from, onward: None, belongs: &belongs };
+        intake.take(&mut self.member, now, ticket, batch, reads, out);
+    }
+
+    fn replied(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        outcome: Result<Reply, CallFailure>,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        if !self.handover.replied(now, call, &outcome, reads, out) {
+            let _ = self.member.replied(now, call, &outcome, out);
+        }
+    }
+
+    fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) {
+        let rest = self.provider.recorded(receipt, out);
+        let _ = rest.and_then(|receipt| self.room.recorded(receipt, out));
+        // What was just recorded may concern residents whose prefecture is to know.
+        out.again();
+    }
+
+    fn tick(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        self.issuer.tick(&mut self.member, now, out);
+        self.handover.tick(&mut self.member, now, reads, out);
+        out.write(Write::ForgetRequestsBefore(now));
+    }
+}
+
+impl Machine for Center {
+    fn handle(&mut self, now: Timestamp, input: Input, reads: &dyn Reads) -> Outbox {
+        let mut out = Outbox::new();
+        match input {
+            Input::Request { from, ticket, request } => {
+                self.requested(now, (&from, ticket), request, reads, &mut out);
+            }
+            Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
+            Input::Recorded(receipt) => self.recorded(receipt, &mut out),
+            Input::Signed { sign, signature } => {
+                self.issuer.signed(&mut self.member, now, (sign, signature), &mut out);
+            }
+            Input::Tick => self.tick(now, reads, &mut out),
+        }
+        out
+    }
+}
+
+/// The prefecture server of an area.
+pub(crate) fn prefecture_node(code: law::code::PrefectureCode) -> Option<NodeId> {
+    NodeId::parse(&format!("prefecture-{code}")).ok()
+}

@@ -1,0 +1,105 @@
+//! The asking side's server: takes an operator's signed inquiry from its terminal, records that it
+//! passes it on, and hands the answer back.
+//!
+//! It cannot ask on its own: the center and the prefecture verify the card's signature themselves. It
+//! keeps no answer, and its own entries hold nothing about any resident.
+
+use std::collections::BTreeMap;
+
+use law::organ::Organ;
+use law::time::Timestamp;
+use ledger::entry::EntryKind;
+use ledger::receipt::{EntryId, Receipt};
+use wire::{InquiryBody, NodeId, Reply, SignedInquiry, inquiry_digest};
+
+use crate::machine::{CallFailure, CallId, Ticket};
+use crate::member::{Member, center_id};
+use crate::outbox::{Outbox, Parked};
+use crate::ports::Leaf;
+
+/// Most inquiries under way at once from one organ's terminals.
+pub const FORWARDED_COUNT_MAX: usize = 1_024;
+
+/// The forwarding side of one organ.
+#[derive(Debug, Default)]
+pub(crate) struct Forwarder {
+    waiting: BTreeMap<EntryId, (Ticket, NodeId, Parked<SignedInquiry>)>,
+    asked: BTreeMap<CallId, Ticket>,
+}
+
+impl Forwarder {
+    /// Record, then pass on to the organ that the signed body names.
+    pub(crate) fn inquired(
+        &mut self,
+        member: &mut Member,
+        now: Timestamp,
+        (terminal, ticket): (&NodeId, Ticket),
+        signed: SignedInquiry,
+        out: &mut Outbox,
+    ) {
+        if self.waiting.len() + self.asked.len() >= FORWARDED_COUNT_MAX {
+            out.unavailable(ticket, "too many inquiries are under way");
+            return;
+        }
+        let Ok(body) = InquiryBody::decode(&signed.body) else {
+            out.unavailable(ticket, "the inquiry is malformed");
+            return;
+        };
+        let Some(to) = responder_node(&body.responder) else {
+            out.unavailable(ticket, "no organ of that name answers inquiries");
+            return;
+        };
+        let entry = member
+            .entry(EntryKind::Forwarded, now)
+            .terminal(terminal.as_str())
+            .card(&body.card.to_string())
+            .affair(&body.affair)
+            .case(&body.case_number)
+            .request(&inquiry_digest(&signed.body));
+        let id = member.entry_id();
+        let leaf = Leaf { subject: None, entry: entry.encode() };
+        let parked = out.park(id, vec![leaf], signed);
+        self.waiting.insert(id, (ticket, to, parked));
+    }
+
+    /// The record is durable: the inquiry may go.
+    pub(crate) fn recorded(
+        &mut self,
+        member: &mut Member,
+        receipt: Receipt,
+        out: &mut Outbox,
+    ) -> Option<Receipt> {
+        let Some((ticket, to, parked)) = self.waiting.remove(&receipt.entry()) else {
+            return Some(receipt);
+        };
+        let call = member.call_id();
+        out.forward_inquiry(call, to, parked, &receipt);
+        self.asked.insert(call, ticket);
+        None
+    }
+
+    /// The answering server replied, or did not. `None`: it was our call; otherwise it is given back.
+    pub(crate) fn replied(
+        &mut self,
+        call: CallId,
+        outcome: Result<Reply, CallFailure>,
+        out: &mut Outbox,
+    ) -> Option<Result<Reply, CallFailure>> {
+        let Some(ticket) = self.asked.remove(&call) else { return Some(outcome) };
+        match outcome {
+            Ok(reply) => out.pass_back(ticket, reply),
+            Err(CallFailure::Timeout) => out.unavailable(ticket, "the answering server is silent"),
+            Err(_) => out.unavailable(ticket, "the answering server cannot be reached"),
+        }
+        None
+    }
+}
+
+/// The node that answers for an organ.
+fn responder_node(organ: &Organ) -> Option<NodeId> {
+    match organ {
+        Organ::Center => center_id(),
+        Organ::Prefecture(code) => NodeId::parse(&format!("prefecture-{code}")).ok(),
+        Organ::Municipality(_) | Organ::Agency(_) => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! What every member of the network does alike: keep the signed directory, report to the center,
+//! number its calls and entries.
+
+use law::organ::Organ;
+use law::time::Timestamp;
+use ledger::entry::Entry;
+use ledger::receipt::EntryId;
+use wire::directory::{Directory, DirectoryError, Member as DirectoryMember, SignedDirectory};
+use wire::{Heartbeat, NodeId, Role};
+
+use crate::machine::{CallId, Ticket};
+use crate::outbox::Outbox;
+use crate::ports::{Counter, Leaf, Reads, Write};
+
+/// How often a member reports to the center, milliseconds.
+pub const HEARTBEAT_EVERY_MS: u64 = 5_000;
+/// A directory older than this is asked for again (it is reissued every 60 s), milliseconds.
+pub const DIRECTORY_STALE_MS: u64 = 150_000;
+
+/// What a machine must know of itself at start. From the configuration and the token; no secrets.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub node: NodeId,
+    pub role: Role,
+    /// The organ this node belongs to; none for an exchange.
+    pub organ: Option<Organ>,
+    /// The center's directory key, SEC1 P-256: the root of all trust between members.
+    pub directory_key: [u8; 65],
+    /// Version of the program, for the directory's minimum and for the monitoring room.
+    pub software: String,
+}
+
+/// State that every member has.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) identity: Identity,
+    pub(crate) directory: Option<Directory>,
+    signed: Option<Vec<u8>>,
+    next_call: u64,
+    next_entry: u64,
+    heartbeat_due: Timestamp,
+    fetch_due: Timestamp,
+    fetching: Option<CallId>,
+}
+
+impl Member {
+    /// Take up the directory that was kept, even an expired one: it tells where the center is.
+    pub(crate) fn new(identity: Identity, reads: &dyn Reads) -> Self {
+        let kept = reads.directory().ok().flatten();
+        let directory = kept.as_deref().and_then(|bytes| {
+            let signed = SignedDirectory::decode(bytes).ok()?;
+            Directory::verify_kept(&signed, &identity.directory_key, token::verify::p256).ok()
+        });
+        Self {
+            identity,
+            signed: directory.is_some().then_some(kept).flatten(),
+            directory,
+            next_call: 1,
+            next_entry: 1,
+            heartbeat_due: Timestamp(0),
+            fetch_due: Timestamp(0),
+            fetching: None,
+        }
+    }
+
+    pub(crate) fn call_id(&mut self) -> CallId {
+        let id = self.next_call;
+        self.next_call += 1;
+        CallId(id)
+    }
+
+    pub(crate) fn entry_id(&mut self) -> EntryId {
+        let id = self.next_entry;
+        self.next_entry += 1;
+        EntryId(id)
+    }
+
+    /// An entry of this node at this time; the caller adds what it is about.
+    pub(crate) fn entry(&self, kind: ledger::entry::EntryKind, now: Timestamp) -> Entry {
+        Entry::new(kind, now, self.identity.node.as_str())
+    }
+
+    /// Record an act that concerns no single resident and that nothing waits for.
+    pub(crate) fn note(&mut self, entry: &Entry, out: &mut Outbox) {
+        let id = self.entry_id();
+        out.record(id, Leaf { subject: None, entry: entry.encode() });
+    }
+
+    /// The directory, while it is valid: without one, nobody is spoken to.
+    pub(crate) fn directory_at(&self, now: Timestamp) -> Option<&Directory> {
+        self.directory.as_ref().filter(|directory| now < directory.expires_at)
+    }
+
+    /// The bytes of the directory in force, for whoever asks.
+    pub(crate) fn signed_directory(&self) -> Option<&[u8]> {
+        self.signed.as_deref()
+    }
+
+    pub(crate) fn find(&self, node: &NodeId) -> Option<&DirectoryMember> {
+        self.directory.as_ref().and_then(|directory| directory.member(node))
+    }
+
+    /// Check a directory that arrived and put it in force when it is newer.
+    pub(crate) fn take_directory(
+        &mut self,
+        now: Timestamp,
+        bytes: Vec<u8>,
+        out: &mut Outbox,
+    ) -> Result<u64, DirectoryError> {
+        let signed = SignedDirectory::decode(&bytes)?;
+        let key = &self.identity.directory_key;
+        let directory = Directory::verify(&signed, key, now, token::verify::p256)?;
+        let serial = directory.serial;
+        let current = self.directory.as_ref().map_or(0, |held| held.serial);
+        if serial < current {
+            return Err(DirectoryError::SerialOlder);
+        }
+        if serial > current {
+            out.write(Write::PutDirectory(bytes.clone()));
+            out.write(Write::SetCounter(Counter::DirectorySerial, serial));
+            out.adopt(directory.clone());
+            self.directory = Some(directory);
+            self.signed = Some(bytes);
+        }
+        Ok(serial)
+    }
+
+    /// A directory pushed by the center.
+    pub(crate) fn directory_pushed(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        bytes: Vec<u8>,
+        out: &mut Outbox,
+    ) {
+        match self.take_directory(now, bytes, out) {
+            Ok(serial) => out.acknowledge_directory(ticket, serial),
+            Err(_) => out.unavailable(ticket, "the directory was not accepted"),
+        }
+    }
+
+    /// Report, and ask for a directory when the one held is getting old.
+    pub(crate) fn tick(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        let Some(center) = center_id() else { return };
+        if now >= self.heartbeat_due {
+            self.heartbeat_due = Timestamp(now.0.saturating_add(HEARTBEAT_EVERY_MS));
+            let beat = Heartbeat {
+                software: self.identity.software.clone(),
+                queued: queued(self.directory.as_ref(), reads),
+                residents: reads.residents_count().unwrap_or(0),
+                entries: reads.entries_count().unwrap_or(0),
+            };
+            let call = self.call_id();
+            out.heartbeat(call, center.clone(), beat);
+        }
+        let stale = self
+            .directory
+            .as_ref()
+            .is_none_or(|held| now.0 > held.issued_at.0.saturating_add(DIRECTORY_STALE_MS));
+        if stale && now >= self.fetch_due && self.fetching.is_none() {
+            self.fetch_due = Timestamp(now.0.saturating_add(HEARTBEAT_EVERY_MS));
+            let call = self.call_id();
+            self.fetching = Some(call);
+            out.fetch_directory(call, center);
+        }
+    }
+
+    /// Take a reply that belongs to the member's own calls. `false`: it is somebody else's.
+    pub(crate) fn replied(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        outcome: &Result<wire::Reply, crate::machine::CallFailure>,
+        out: &mut Outbox,
+    ) -> bool {
+        if self.fetching != Some(call) {
+            return false;
+        }
+        self.fetching = None;
+        if let Ok(wire::Reply::Directory(bytes)) = outcome {
+            // A directory that does not verify is as good as none: the next fetch comes.
+            let _ = self.take_directory(now, bytes.clone(), out);
+        }
+        true
+    }
+}
+
+/// The center's node id: there is one center.
+pub(crate) fn center_id() -> Option<NodeId> {
+    NodeId::parse("center").ok()
+}
+
+fn queued(directory: Option<&Directory>, reads: &dyn Reads) -> u64 {
+    let Some(directory) = directory else { return 0 };
+    directory
+        .members
+        .iter()
+        .filter_map(|member| reads.queue_bounds(&member.id).ok())
+        .map(|(acknowledged, last)| last.saturating_sub(acknowledged))
+        .sum()
+}

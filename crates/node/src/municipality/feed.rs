@@ -1,0 +1,168 @@
+//! Changes from the existing register system (既存住基システム): checked row by row, applied to the
+//! CS, queued for the prefecture, all in one step.
+//!
+//! A row that cannot be true is rejected by name and the others are applied; the same file can be
+//! sent again.
+
+use law::change::{ChangeKind, ChangeNotice, ChangeReason};
+use law::time::Timestamp;
+use ledger::entry::EntryKind;
+use wire::{FeedBatch, FeedOutcome, FeedRow, FeedVerdict, RelayedNotice};
+
+use super::Municipality;
+use crate::machine::Ticket;
+use crate::outbox::Outbox;
+use crate::people::Overlay;
+use crate::ports::{Counter, Looked, Reads, Write};
+
+/// What one row would do, after everything before it in the file.
+struct Checked {
+    verdict: Verdict,
+}
+
+enum Verdict {
+    Apply,
+    Duplicate,
+    Reject { column: &'static str, rule: &'static str, remedy: &'static str },
+}
+
+impl Municipality {
+    /// Take a batch of rows; every row gets its outcome.
+    pub(super) fn fed(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        batch: &FeedBatch,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let mut staged = Outbox::new();
+        match self.feed_rows(now, batch, reads, &mut staged) {
+            Ok(outcomes) => {
+                out.absorb(staged);
+                let accepted = |o: &&FeedOutcome| matches!(o.verdict, FeedVerdict::Accepted { .. });
+                let taken = outcomes.iter().filter(accepted).count() as u64;
+                if taken > 0 {
+                    let rejected = |o: &&FeedOutcome| {
+                        matches!(o.verdict, FeedVerdict::Rejected { .. })
+                    };
+                    let rejected = outcomes.iter().filter(rejected).count();
+                    let entry = self.member.entry(EntryKind::FeedReceived, now).count(taken);
+                    let entry = entry.note(&format!("{rejected} rows rejected"));
+                    self.member.note(&entry, out);
+                    out.again();
+                }
+                out.feed_result(ticket, outcomes);
+            }
+            Err(_) => out.unavailable(ticket, "the register could not be read"),
+        }
+    }
+
+    fn feed_rows(
+        &self,
+        now: Timestamp,
+        batch: &FeedBatch,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) -> Looked<Vec<FeedOutcome>> {
+        let mut overlay = Overlay::new(reads);
+        let mut fed_up_to = reads.counter(&Counter::Feed)?;
+        let fed_before = fed_up_to;
+        let (_, mut queued) = reads.queue_bounds(&self.notices.to)?;
+        let mut outcomes = Vec::with_capacity(batch.rows.len());
+        for row in &batch.rows {
+            let checked = self.check(now, row, fed_up_to, &overlay)?;
+            let verdict = match checked.verdict {
+                Verdict::Duplicate => FeedVerdict::Duplicate,
+                Verdict::Reject { column, rule, remedy } => FeedVerdict::Rejected {
+                    column: column.to_owned(),
+                    rule: rule.to_owned(),
+                    remedy: remedy.to_owned(),
+                },
+                Verdict::Apply => {
+                    overlay.apply(self.code, &row.notice, now, out)?;
+                    queued += 1;
+                    fed_up_to = row.sequence.unwrap_or(fed_up_to).max(fed_up_to);
+                    let notice = row.notice.clone();
+                    let relayed =
+                        RelayedNotice { municipality: self.code, sequence: queued, notice };
+                    let to = self.notices.to.clone();
+                    out.write(Write::Enqueue { to, payload: relayed.to_bytes() });
+                    FeedVerdict::Accepted { sequence: queued }
+                }
+            };
+            outcomes.push(FeedOutcome { row: row.row, verdict });
+        }
+        if fed_up_to > fed_before {
+            out.write(Write::SetCounter(Counter::Feed, fed_up_to));
+        }
+        Ok(outcomes)
+    }
+
+    fn check(
+        &self,
+        now: Timestamp,
+        row: &FeedRow,
+        fed_up_to: u64,
+        overlay: &Overlay<'_>,
+    ) -> Looked<Checked> {
+        let notice = &row.notice;
+        if row.sequence.is_some_and(|sequence| sequence <= fed_up_to) {
+            return Ok(Checked { verdict: Verdict::Duplicate });
+        }
+        let verdict = if notice.record.municipality != self.code {
+            reject("municipality_code", "other-municipality", "notify at the municipality named")
+        } else if notice.check().is_err() {
+            reject("previous_code", "notice-shape", "a code change, and only it, has a previous code")
+        } else if notice.changed_on > now.date_in_japan() && notice.reason != ChangeReason::MovedOut {
+            reject("changed_on", "in-the-future", "only a planned moving-out may lie ahead")
+        } else {
+            against_register(notice, row.sequence.is_none(), overlay)?
+        };
+        Ok(Checked { verdict })
+    }
+}
+
+fn reject(column: &'static str, rule: &'static str, remedy: &'static str) -> Verdict {
+    Verdict::Reject { column, rule, remedy }
+}
+
+/// Whether the change fits what is held. Without the sender's own sequence number, a row that would
+/// change nothing is the same row sent again.
+fn against_register(
+    notice: &ChangeNotice,
+    unnumbered: bool,
+    overlay: &Overlay<'_>,
+) -> Looked<Verdict> {
+    let held = overlay.resident(&notice.record.code)?;
+    if let (true, Some(held)) = (unnumbered, &held) {
+        let deletion = notice.reason.kind() == ChangeKind::Deletion;
+        let same_change = held
+            .change
+            .as_ref()
+            .is_some_and(|change| change.reason == notice.reason && change.on == notice.changed_on);
+        if held.identity == notice.record && held.removed == deletion && same_change {
+            return Ok(Verdict::Duplicate);
+        }
+    }
+    let current = held.is_some_and(|held| !held.removed);
+    Ok(match notice.reason.kind() {
+        ChangeKind::Entry if current => {
+            reject("record_code", "already-recorded", "send a correction, or check the code")
+        }
+        ChangeKind::Deletion | ChangeKind::Correction if !current => {
+            reject("record_code", "not-recorded", "enter the person first, or check the code")
+        }
+        ChangeKind::Code if current => {
+            reject("record_code", "code-in-use", "take another unused code of the pool")
+        }
+        ChangeKind::Code => match notice.previous_code {
+            Some(previous) => match overlay.resident(&previous)? {
+                Some(held) if !held.removed => Verdict::Apply,
+                _ => reject("previous_code", "not-recorded", "check the previous code"),
+            },
+            None => reject("previous_code", "missing", "give the code that was replaced"),
+        },
+        _ => Verdict::Apply,
+    })
+}

@@ -1,0 +1,124 @@
+//! A municipality's communication server (コミュニケーションサーバ, CS): keeps the identity information
+//! of its residents, notifies every change to its prefecture, passes its operators' inquiries on.
+//!
+//! It holds nothing else of the register (S2 found gateways that held it whole).
+
+mod feed;
+
+use law::code::LocalGovernmentCode;
+use law::time::Timestamp;
+use wire::{NodeId, NoticeBatch, RelayedNotice, Reply, Request, Role};
+
+use crate::forwarder::Forwarder;
+use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
+use crate::member::{Identity, Member};
+use crate::outbox::Outbox;
+use crate::ports::Reads;
+use crate::queue::Sender;
+
+/// The municipality's machine.
+#[derive(Debug)]
+pub struct Municipality {
+    member: Member,
+    code: LocalGovernmentCode,
+    forwarder: Forwarder,
+    notices: Sender,
+}
+
+impl Municipality {
+    /// Start from what was kept. `prefecture` is the node that notices go to.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        code: LocalGovernmentCode,
+        prefecture: NodeId,
+        reads: &dyn Reads,
+    ) -> Self {
+        let member = Member::new(identity, reads);
+        Self { member, code, forwarder: Forwarder::default(), notices: Sender::new(prefecture) }
+    }
+
+    fn requested(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        request: Request,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        match (from.role, request) {
+            (Role::Terminal, Request::Inquiry(signed)) => {
+                let asked = (&from.node, ticket);
+                self.forwarder.inquired(&mut self.member, now, asked, signed, out);
+            }
+            (Role::Feed, Request::Feed(batch)) => self.fed(now, ticket, &batch, reads, out),
+            (Role::Center, Request::DirectoryPush(bytes)) => {
+                self.member.directory_pushed(now, ticket, bytes, out);
+            }
+            _ => out.unavailable(ticket, "this is not said to a municipality"),
+        }
+    }
+
+    fn replied(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        outcome: Result<Reply, CallFailure>,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        if self.notices.owns(call) {
+            match outcome {
+                Ok(Reply::NoticeAck { applied }) => {
+                    self.notices.acknowledged(applied, reads, out);
+                    out.again();
+                }
+                _ => self.notices.failed(now),
+            }
+            return;
+        }
+        if !self.member.replied(now, call, &outcome, out) {
+            let _ = self.forwarder.replied(call, outcome, out);
+        }
+    }
+
+    /// Send the next notices that wait, with our own sequence on each.
+    fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        let Ok(Some(batch)) = self.notices.next(now, reads) else { return };
+        let notices = batch.items.iter().filter_map(|(sequence, payload)| {
+            let mut relayed = RelayedNotice::from_bytes(payload).ok()?;
+            relayed.sequence = *sequence;
+            Some(relayed)
+        });
+        let notices: Vec<_> = notices.collect();
+        if notices.len() != batch.items.len() {
+            out.stop("a queued notice cannot be read".to_owned());
+            return;
+        }
+        let call = self.member.call_id();
+        self.notices.sent(call);
+        let batch = NoticeBatch { first_sequence: batch.first_sequence, notices };
+        out.notify(call, self.notices.to.clone(), batch);
+    }
+}
+
+impl Machine for Municipality {
+    fn handle(&mut self, now: Timestamp, input: Input, reads: &dyn Reads) -> Outbox {
+        let mut out = Outbox::new();
+        match input {
+            Input::Request { from, ticket, request } => {
+                self.requested(now, (&from, ticket), request, reads, &mut out);
+            }
+            Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
+            Input::Recorded(receipt) => {
+                let _ = self.forwarder.recorded(&mut self.member, receipt, &mut out);
+            }
+            Input::Signed { .. } => {}
+            Input::Tick => {
+                self.member.tick(now, reads, &mut out);
+                self.send_notices(now, reads, &mut out);
+            }
+        }
+        out
+    }
+}

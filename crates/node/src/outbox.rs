@@ -1,0 +1,288 @@
+//! The one door out of a machine. Leaf module: only what stands here can fill an outbox.
+//!
+//! Personal data leaves through typed doors alone, one per legal basis; there is no general send.
+//! What needs a record first is *parked* together with its ledger entry, and the door that lets it
+//! out takes the parked value and the receipt: no answer without a permit (a [`Release`] exists only
+//! after `law` permitted it), none without a record (a [`Receipt`] exists only when it is durable).
+
+use law::disclosure::{ObservationPermit, ViewPermit};
+use law::inquiry::{Denial, Release};
+use ledger::receipt::{EntryId, Receipt};
+use token::KeyName;
+use wire::directory::Directory;
+use wire::{
+    Answer, DisclosureBatch, FeedOutcome, Heartbeat, NetworkStatus, NodeId, NoticeBatch, Refusal,
+    Reply, Request, ResidentView, SignedInquiry,
+};
+
+use crate::machine::{CallId, SignId, Ticket};
+use crate::ports::{Leaf, NewEntry, Write};
+
+/// How long a call may wait for its reply, milliseconds.
+pub const CALL_PATIENCE_MS: u64 = 5_000;
+
+/// A reply on its way.
+#[derive(Debug)]
+pub struct OutgoingReply {
+    pub ticket: Ticket,
+    pub reply: Reply,
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub struct OutgoingCall {
+    pub call: CallId,
+    pub to: NodeId,
+    pub request: Request,
+    pub patience_ms: u64,
+}
+
+/// A signature asked of the token.
+#[derive(Debug)]
+pub struct SignRequest {
+    pub sign: SignId,
+    pub key: KeyName,
+    pub message: Vec<u8>,
+}
+
+/// What an outbox held, for whoever carries it out: commit `writes` and `entries` first.
+#[derive(Debug, Default)]
+pub struct Parts {
+    pub writes: Vec<Write>,
+    pub entries: Vec<NewEntry>,
+    pub replies: Vec<OutgoingReply>,
+    pub calls: Vec<OutgoingCall>,
+    pub signatures: Vec<SignRequest>,
+    /// A newer directory is in force: whom to talk to is to be judged by it.
+    pub adopted: Option<Directory>,
+    /// There is more to do that this step's own writes made possible: a tick follows at once.
+    pub again: bool,
+    /// An invariant is broken: this machine must not go on. The reason, without personal data.
+    pub broken: Option<String>,
+}
+
+/// Effects of one step of a machine.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Outbox {
+    parts: Parts,
+}
+
+/// A value that may not leave before its ledger entry is durable.
+#[derive(Debug)]
+pub struct Parked<T> {
+    entry: EntryId,
+    value: T,
+}
+
+impl<T> Parked<T> {
+    /// The entry this value waits for.
+    #[must_use]
+    pub fn entry(&self) -> EntryId {
+        self.entry
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Take the effects out. For the runner and the simulator.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+
+    /// Keep something.
+    pub(crate) fn write(&mut self, write: Write) {
+        self.parts.writes.push(write);
+    }
+
+    /// Take over the writes of a step that was prepared aside and came out whole.
+    pub(crate) fn absorb(&mut self, staged: Self) {
+        self.parts.writes.extend(staged.parts.writes);
+    }
+
+    /// Record an act that nothing waits for (its own reply leaves after the group is durable).
+    pub(crate) fn record(&mut self, entry: EntryId, leaf: Leaf) {
+        self.parts.entries.push(NewEntry { id: entry, leaves: vec![leaf] });
+    }
+
+    /// Record, and hold `value` back until that record is durable.
+    pub(crate) fn park<T>(&mut self, entry: EntryId, leaves: Vec<Leaf>, value: T) -> Parked<T> {
+        self.parts.entries.push(NewEntry { id: entry, leaves });
+        Parked { entry, value }
+    }
+
+    /// A receipt opens the one value that waits for its entry.
+    fn open<T>(&mut self, parked: Parked<T>, receipt: &Receipt) -> Option<T> {
+        if receipt.entry() == parked.entry {
+            return Some(parked.value);
+        }
+        self.parts.broken = Some(format!(
+            "receipt of entry {} presented for what waits for entry {}",
+            receipt.entry().0,
+            parked.entry.0
+        ));
+        None
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        self.parts.replies.push(OutgoingReply { ticket, reply });
+    }
+
+    fn call(&mut self, call: CallId, to: NodeId, request: Request) {
+        let patience_ms = CALL_PATIENCE_MS;
+        self.parts.calls.push(OutgoingCall { call, to, request, patience_ms });
+    }
+
+    // ---- doors that let personal data out, one per legal basis ----
+
+    /// Provision of identity information (法30条の7, 30条の10): permit, release, record, answer.
+    pub(crate) fn answer(&mut self, parked: Parked<(Ticket, Release)>, receipt: Receipt) {
+        if let Some((ticket, release)) = self.open(parked, &receipt) {
+            let answer = Answer {
+                digest: *release.digest(),
+                ledger: receipt.ledger().to_owned(),
+                index: receipt.first_index(),
+                persons: release.into_persons(),
+            };
+            self.reply(ticket, Reply::Answer(answer));
+        }
+    }
+
+    /// Notice of change, municipality → prefecture → center (法30条の5, 30条の11).
+    pub(crate) fn notify(&mut self, call: CallId, to: NodeId, batch: NoticeBatch) {
+        self.call(call, to, Request::Notices(batch));
+    }
+
+    /// The center's disclosure data for the prefecture of the persons concerned (S1:
+    /// 住民に対する本人確認情報提供状況の開示; 告示334号 第6).
+    pub(crate) fn hand_over(&mut self, call: CallId, to: NodeId, batch: DisclosureBatch) {
+        self.call(call, to, Request::Disclosures(batch));
+    }
+
+    /// Disclosure to the resident of who got what (S1, same section), recorded before it is shown.
+    pub(crate) fn disclose(
+        &mut self,
+        parked: Parked<(Ticket, ViewPermit, ResidentView)>,
+        receipt: Receipt,
+    ) {
+        if let Some((ticket, _permit, view)) = self.open(parked, &receipt) {
+            self.reply(ticket, Reply::View(view));
+        }
+    }
+
+    // ---- doors for what holds no resident's data, or only passes it on ----
+
+    /// A refusal, recorded before it leaves. Only the public mapping of the denial travels.
+    pub(crate) fn refuse(&mut self, parked: Parked<(Ticket, [u8; 32], Denial)>, receipt: Receipt) {
+        if let Some((ticket, digest, denial)) = self.open(parked, &receipt) {
+            let public = denial.public();
+            let refusal = Refusal {
+                digest,
+                rule: public.rule.to_owned(),
+                law: public.law.to_owned(),
+                hint: public.hint.to_owned(),
+                hint_en: public.hint_en.to_owned(),
+            };
+            self.reply(ticket, Reply::Refusal(refusal));
+        }
+    }
+
+    /// Pass an operator's signed inquiry on to the server that answers it, once recorded here.
+    pub(crate) fn forward_inquiry(
+        &mut self,
+        call: CallId,
+        to: NodeId,
+        parked: Parked<SignedInquiry>,
+        receipt: &Receipt,
+    ) {
+        if let Some(inquiry) = self.open(parked, receipt) {
+            self.call(call, to, Request::Inquiry(inquiry));
+        }
+    }
+
+    /// Hand the answering server's reply to the terminal that asked. Nothing else is passed on.
+    pub(crate) fn pass_back(&mut self, ticket: Ticket, reply: Reply) {
+        match reply {
+            Reply::Answer(_) | Reply::Refusal(_) | Reply::Unavailable { .. } => {
+                self.reply(ticket, reply);
+            }
+            _ => self.unavailable(ticket, "the answering server broke the protocol"),
+        }
+    }
+
+    /// State of the network for the center's own room.
+    pub(crate) fn show_network(
+        &mut self,
+        parked: Parked<(Ticket, ObservationPermit, NetworkStatus)>,
+        receipt: &Receipt,
+    ) {
+        if let Some((ticket, _permit, status)) = self.open(parked, receipt) {
+            self.reply(ticket, Reply::Status(status));
+        }
+    }
+
+    pub(crate) fn acknowledge_notices(&mut self, ticket: Ticket, applied: u64) {
+        self.reply(ticket, Reply::NoticeAck { applied });
+    }
+
+    pub(crate) fn acknowledge_disclosures(&mut self, ticket: Ticket, applied: u64) {
+        self.reply(ticket, Reply::DisclosureAck { applied });
+    }
+
+    pub(crate) fn feed_result(&mut self, ticket: Ticket, outcomes: Vec<FeedOutcome>) {
+        self.reply(ticket, Reply::FeedResult(outcomes));
+    }
+
+    pub(crate) fn acknowledge_directory(&mut self, ticket: Ticket, serial: u64) {
+        self.reply(ticket, Reply::DirectoryAck { serial });
+    }
+
+    pub(crate) fn give_directory(&mut self, ticket: Ticket, signed: Vec<u8>) {
+        self.reply(ticket, Reply::Directory(signed));
+    }
+
+    pub(crate) fn push_directory(&mut self, call: CallId, to: NodeId, signed: Vec<u8>) {
+        self.call(call, to, Request::DirectoryPush(signed));
+    }
+
+    pub(crate) fn fetch_directory(&mut self, call: CallId, to: NodeId) {
+        self.call(call, to, Request::DirectoryFetch);
+    }
+
+    pub(crate) fn heartbeat(&mut self, call: CallId, to: NodeId, beat: Heartbeat) {
+        self.call(call, to, Request::Heartbeat(beat));
+    }
+
+    pub(crate) fn heartbeat_ack(&mut self, ticket: Ticket) {
+        self.reply(ticket, Reply::HeartbeatAck);
+    }
+
+    /// Not now; nothing was done and nothing is said about anyone.
+    pub(crate) fn unavailable(&mut self, ticket: Ticket, reason: &'static str) {
+        self.reply(ticket, Reply::Unavailable { reason: reason.to_owned() });
+    }
+
+    /// Ask the token for a signature.
+    pub(crate) fn sign(&mut self, sign: SignId, key: KeyName, message: Vec<u8>) {
+        self.parts.signatures.push(SignRequest { sign, key, message });
+    }
+
+    /// Ask for a tick as soon as this step's writes can be read.
+    pub(crate) fn again(&mut self) {
+        self.parts.again = true;
+    }
+
+    /// Put a newer directory in force.
+    pub(crate) fn adopt(&mut self, directory: Directory) {
+        self.parts.adopted = Some(directory);
+    }
+
+    /// Stop: an invariant is broken.
+    pub(crate) fn stop(&mut self, reason: String) {
+        self.parts.broken = Some(reason);
+    }
+}

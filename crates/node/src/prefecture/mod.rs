@@ -1,0 +1,190 @@
+//! A prefecture server (都道府県サーバ): holds the identity information of its area, passes notices on
+//! to the center, answers its municipalities and itself, and shows residents who got what.
+
+mod disclosure;
+
+use law::code::PrefectureCode;
+use law::organ::Organ;
+use law::time::Timestamp;
+use ledger::receipt::Receipt;
+use wire::{InquiryBody, NodeId, NoticeBatch, RelayedNotice, Reply, Request, Role, SignedInquiry};
+
+use crate::forwarder::Forwarder;
+use crate::intake::Intake;
+use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
+use crate::member::{Identity, Member};
+use crate::outbox::Outbox;
+use crate::ports::{Reads, Write};
+use crate::provider::Provider;
+use crate::queue::Sender;
+use disclosure::Desk;
+
+/// The prefecture's machine.
+#[derive(Debug)]
+pub struct Prefecture {
+    member: Member,
+    code: PrefectureCode,
+    provider: Provider,
+    forwarder: Forwarder,
+    desk: Desk,
+    center: NodeId,
+    notices: Sender,
+}
+
+impl Prefecture {
+    /// Start from what was kept.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        code: PrefectureCode,
+        center: NodeId,
+        reads: &dyn Reads,
+    ) -> Self {
+        Self {
+            member: Member::new(identity, reads),
+            code,
+            provider: Provider::new(Organ::Prefecture(code)),
+            forwarder: Forwarder::default(),
+            desk: Desk::default(),
+            notices: Sender::new(center.clone()),
+            center,
+        }
+    }
+
+    fn requested(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        request: Request,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        match (from.role, request) {
+            (Role::Municipality, Request::Notices(batch)) => {
+                self.notified(now, (from, ticket), &batch, reads, out);
+            }
+            (Role::Municipality, Request::Inquiry(signed)) => {
+                let asked = (from, ticket);
+                self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
+            }
+            (Role::Terminal, Request::Inquiry(signed)) => {
+                self.own_terminal_asks(now, (from, ticket), signed, reads, out);
+            }
+            (Role::Terminal, Request::ViewQuery(signed)) => {
+                let asked = (from, ticket);
+                self.desk.asked(&mut self.member, self.code, now, asked, &signed, reads, out);
+            }
+            (Role::Center, Request::Disclosures(batch)) => {
+                disclosure::taken_over(&mut self.member, now, (from, ticket), batch, reads, out);
+            }
+            (Role::Center, Request::DirectoryPush(bytes)) => {
+                self.member.directory_pushed(now, ticket, bytes, out);
+            }
+            _ => out.unavailable(ticket, "this is not said to a prefecture"),
+        }
+    }
+
+    /// 法30条の5: notices come from the municipalities of the prefecture's own area.
+    fn notified(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        batch: &NoticeBatch,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let Some(Organ::Municipality(sender)) = from.organ else {
+            out.unavailable(ticket, "the sender is no municipality");
+            return;
+        };
+        let area = self.code;
+        let belongs = |relayed: &RelayedNotice| {
+            relayed.municipality == sender
+                && relayed.notice.record.municipality == sender
+                && sender.prefecture() == area
+        };
+        let intake = Intake { from, onward: Some(&self.center), belongs: &belongs };
+        intake.take(&mut self.member, now, ticket, batch, reads, out);
+    }
+
+    /// The prefecture's own operators: its own records (別表第五) here, all others at the center.
+    fn own_terminal_asks(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        signed: SignedInquiry,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let here = InquiryBody::decode(&signed.body)
+            .is_ok_and(|body| body.responder == Organ::Prefecture(self.code));
+        if here {
+            let asked = (from, ticket);
+            self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
+        } else {
+            self.forwarder.inquired(&mut self.member, now, (&from.node, ticket), signed, out);
+        }
+    }
+
+    fn replied(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        outcome: Result<Reply, CallFailure>,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        if self.notices.owns(call) {
+            match outcome {
+                Ok(Reply::NoticeAck { applied }) => {
+                    self.notices.acknowledged(applied, reads, out);
+                    out.again();
+                }
+                _ => self.notices.failed(now),
+            }
+            return;
+        }
+        if !self.member.replied(now, call, &outcome, out) {
+            let _ = self.forwarder.replied(call, outcome, out);
+        }
+    }
+
+    fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        let Ok(Some(next)) = self.notices.next(now, reads) else { return };
+        let read = next.items.iter().map(|(_, payload)| RelayedNotice::from_bytes(payload));
+        let Ok(notices) = read.collect::<Result<Vec<_>, _>>() else {
+            out.stop("a queued notice cannot be read".to_owned());
+            return;
+        };
+        let call = self.member.call_id();
+        self.notices.sent(call);
+        let batch = NoticeBatch { first_sequence: next.first_sequence, notices };
+        out.notify(call, self.notices.to.clone(), batch);
+    }
+
+    fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) {
+        let rest = self.provider.recorded(receipt, out);
+        let rest = rest.and_then(|receipt| self.desk.recorded(receipt, out));
+        let _ = rest.and_then(|r| self.forwarder.recorded(&mut self.member, r, out));
+    }
+}
+
+impl Machine for Prefecture {
+    fn handle(&mut self, now: Timestamp, input: Input, reads: &dyn Reads) -> Outbox {
+        let mut out = Outbox::new();
+        match input {
+            Input::Request { from, ticket, request } => {
+                self.requested(now, (&from, ticket), request, reads, &mut out);
+            }
+            Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
+            Input::Recorded(receipt) => self.recorded(receipt, &mut out),
+            Input::Signed { .. } => {}
+            Input::Tick => {
+                self.member.tick(now, reads, &mut out);
+                self.send_notices(now, reads, &mut out);
+                out.write(Write::ForgetRequestsBefore(now));
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,281 @@
+//! The spine on the answering side: inquiry → permit → candidates → release → entry → receipt → answer.
+//!
+//! Shared by the prefecture and the center; it decides nothing. `law` says who may learn what, the
+//! outbox lets an answer out only against the receipt of its record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use law::affair::{Channel, Epoch};
+use law::inquiry::{
+    Agreement, Denial, Held, Inquiry, OperatorStanding, Permit, ProvidedPerson, Release, authorize,
+};
+use law::organ::Organ;
+use law::query::{PROVISION_PERSONS_MAX, Query};
+use law::time::Timestamp;
+use ledger::entry::{Entry, EntryKind};
+use ledger::receipt::{EntryId, Receipt};
+use wire::directory::Directory;
+use wire::{InquiryBody, SignedInquiry, inquiry_digest};
+
+use crate::machine::{Peer, Ticket};
+use crate::member::Member;
+use crate::outbox::{Outbox, Parked};
+use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Leaf, Looked, Reads, Write};
+
+/// Most inquiries that may wait for their record at once; beyond it the peer is told to come again.
+pub const PARKED_COUNT_MAX: usize = 4_096;
+
+enum Waiting {
+    Answer(Parked<(Ticket, Release)>),
+    Refusal(Parked<(Ticket, [u8; 32], Denial)>),
+}
+
+/// The answering side of one organ.
+pub(crate) struct Provider {
+    organ: Organ,
+    waiting: BTreeMap<EntryId, Waiting>,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Provider({}, {} waiting)", self.organ, self.waiting.len())
+    }
+}
+
+/// What was asked, as far as it could be read, for the record.
+struct Asked<'a> {
+    peer: &'a Peer,
+    ticket: Ticket,
+    digest: [u8; 32],
+    body: Option<&'a InquiryBody>,
+}
+
+impl Provider {
+    pub(crate) fn new(organ: Organ) -> Self {
+        Self { organ, waiting: BTreeMap::new() }
+    }
+
+    /// Handle a signed inquiry that arrived over a mutually authenticated session from `peer`.
+    pub(crate) fn inquired(
+        &mut self,
+        member: &mut Member,
+        now: Timestamp,
+        (peer, ticket): (&Peer, Ticket),
+        signed: &SignedInquiry,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        if self.waiting.len() >= PARKED_COUNT_MAX {
+            out.unavailable(ticket, "too many inquiries are waiting");
+            return;
+        }
+        let digest = inquiry_digest(&signed.body);
+        let body = InquiryBody::decode(&signed.body).ok();
+        let asked = Asked { peer, ticket, digest, body: body.as_ref() };
+        let Some(directory) = member.directory_at(now) else {
+            out.unavailable(ticket, "no valid directory is held");
+            return;
+        };
+        let verdict = match asked.body {
+            None => Ok(Err(Denial::QueryShape)),
+            Some(body) => self.decide(directory, now, peer, (body, signed, digest), reads),
+        };
+        match verdict {
+            Err(_) => out.unavailable(ticket, "the register could not be read"),
+            Ok(Ok(release)) => self.park_release(member, now, &asked, release, out),
+            Ok(Err(denial)) => self.park_denial(member, now, &asked, denial, out),
+        }
+    }
+
+    /// Ask `law`, then look up what it permits, then ask `law` again whether it may be told.
+    fn decide(
+        &self,
+        directory: &Directory,
+        now: Timestamp,
+        peer: &Peer,
+        (body, signed, digest): (&InquiryBody, &SignedInquiry, [u8; 32]),
+        reads: &dyn Reads,
+    ) -> Looked<Result<Release, Denial>> {
+        let Some(asker) = peer.organ.clone() else {
+            return Ok(Err(Denial::OperatorUnknown));
+        };
+        let mut operator = standing(directory, body, &signed.signature, &digest);
+        if let Some(standing) = operator.as_mut() {
+            // What was signed names the asker and the answerer; a session cannot lend it to others.
+            standing.signature_valid &= body.organ == asker && body.responder == self.organ;
+        }
+        let inquiry = Inquiry {
+            agreement: agreement(directory, &asker),
+            asker,
+            responder: self.organ.clone(),
+            affair: body.affair.clone(),
+            case_number: body.case_number.clone(),
+            channel: Channel::Immediate,
+            epoch: epoch(directory),
+            operator,
+            query: body.query.clone(),
+            asked_at: body.asked_at,
+            now,
+            replayed: reads.request_seen(&body.request)?,
+            digest,
+        };
+        let permit = match authorize(inquiry) {
+            Ok(permit) => permit,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        let hits = find(permit.query(), reads)?;
+        Ok(release(permit, hits))
+    }
+
+    fn park_release(
+        &mut self,
+        member: &mut Member,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        release: Release,
+        out: &mut Outbox,
+    ) {
+        let leaves = if release.subjects().is_empty() {
+            let entry = describe(member.entry(EntryKind::NoProvision, now), asked);
+            vec![Leaf { subject: None, entry: entry.encode() }]
+        } else {
+            let items = release.item_keys();
+            let about = |code: &law::code::RecordCode| {
+                let entry = describe(member.entry(EntryKind::Provision, now), asked);
+                let entry = entry.items(&items).subject(*code);
+                Leaf { subject: Some(*code), entry: entry.encode() }
+            };
+            release.subjects().iter().map(about).collect()
+        };
+        remember(asked, out);
+        let id = member.entry_id();
+        let parked = out.park(id, leaves, (asked.ticket, release));
+        self.waiting.insert(id, Waiting::Answer(parked));
+    }
+
+    fn park_denial(
+        &mut self,
+        member: &mut Member,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        denial: Denial,
+        out: &mut Outbox,
+    ) {
+        let entry = describe(member.entry(EntryKind::Refusal, now), asked);
+        let entry = entry.rule(denial.public().rule);
+        let leaf = Leaf { subject: None, entry: entry.encode() };
+        remember(asked, out);
+        let id = member.entry_id();
+        let parked = out.park(id, vec![leaf], (asked.ticket, asked.digest, denial));
+        self.waiting.insert(id, Waiting::Refusal(parked));
+    }
+
+    /// Let out what waited for this receipt. Gives the receipt back when it is not ours.
+    pub(crate) fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) -> Option<Receipt> {
+        match self.waiting.remove(&receipt.entry()) {
+            Some(Waiting::Answer(parked)) => out.answer(parked, receipt),
+            Some(Waiting::Refusal(parked)) => out.refuse(parked, receipt),
+            None => return Some(receipt),
+        }
+        None
+    }
+}
+
+/// What the directory says of the card, and whether it signed these bytes.
+pub(crate) fn card_standing(
+    directory: &Directory,
+    card: &law::organ::CardId,
+    signature: &[u8],
+    digest: &[u8; 32],
+) -> Option<OperatorStanding> {
+    let row = directory.operator(card)?;
+    let signature_valid = <&[u8; 64]>::try_from(signature)
+        .is_ok_and(|signature| token::verify::p256_digest(&row.public_key, digest, signature));
+    Some(OperatorStanding {
+        card: row.card.clone(),
+        organ: row.organ.clone(),
+        class: row.class,
+        affairs: row.affairs.clone(),
+        revoked: row.revoked,
+        signature_valid,
+        from: row.from,
+        to: row.to,
+    })
+}
+
+fn standing(
+    directory: &Directory,
+    body: &InquiryBody,
+    signature: &[u8],
+    digest: &[u8; 32],
+) -> Option<OperatorStanding> {
+    card_standing(directory, &body.card, signature, digest)
+}
+
+fn agreement(directory: &Directory, asker: &Organ) -> Option<Agreement> {
+    let Organ::Agency(agency) = asker else { return None };
+    directory.agreements.iter().find(|agreement| &agreement.agency == agency).cloned()
+}
+
+/// The epoch of the law in force: part of the signed directory, so that all members agree.
+pub(crate) fn epoch(directory: &Directory) -> Epoch {
+    directory.epoch
+}
+
+/// Persons whom the query finds, at most one more than may be told: `law` refuses at the 51st.
+fn find(query: &Query, reads: &dyn Reads) -> Looked<Option<Vec<Held>>> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for probe in query.probes() {
+        let candidates = reads.candidates(&probe, CANDIDATES_PER_PROBE_COUNT_MAX)?;
+        if candidates.len() > CANDIDATES_PER_PROBE_COUNT_MAX {
+            return Ok(None);
+        }
+        for held in candidates {
+            if query.matches(&held.identity) && seen.insert(held.identity.code) {
+                found.push(held);
+            }
+            if found.len() > PROVISION_PERSONS_MAX {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+fn release(permit: Permit, hits: Option<Vec<Held>>) -> Result<Release, Denial> {
+    match hits {
+        Some(hits) => permit.release(hits),
+        // More candidates than are ever looked through: unknown, therefore refused.
+        None => Err(Denial::MoreThanFifty),
+    }
+}
+
+fn describe(entry: Entry, asked: &Asked<'_>) -> Entry {
+    let mut entry = entry.request(&asked.digest);
+    if let Some(organ) = &asked.peer.organ {
+        entry = entry.asker(&organ.to_string());
+    }
+    match asked.body {
+        None => entry,
+        Some(body) => entry
+            .terminal(body.terminal.as_str())
+            .card(&body.card.to_string())
+            .affair(&body.affair)
+            .case(&body.case_number)
+            .channel("immediate")
+            .mode(body.query.mode_key()),
+    }
+}
+
+/// Against replay: the identifier is kept longer than a signed time may differ from ours.
+fn remember(asked: &Asked<'_>, out: &mut Outbox) {
+    if let Some(body) = asked.body {
+        let until = body.asked_at.0.saturating_add(2 * law::inquiry::ASKED_AT_SKEW_MS_MAX);
+        let until = Timestamp(until);
+        out.write(Write::RequestSeen { request: body.request, until });
+    }
+}
+
+// Kept out of the public types: what is provided is built by `law` alone.
+const _: fn(&Release) -> &[ProvidedPerson] = Release::persons;
