@@ -1,0 +1,13 @@
+//! One module per command. Each reads its arguments, does its work and says how it ended.
+
+pub mod code;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+pub mod fsck;
+pub mod inquire;
+pub mod law;
+pub mod ledger_verify;
+pub mod notice;
+pub mod resident;
+pub mod serve;

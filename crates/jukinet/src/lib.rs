@@ -1,0 +1,17 @@
+//! Where jukinet runs: sockets, disk, clock, readers, configuration and the command line.
+//!
+//! Nothing here decides who may learn what (`law`), what may be said (`wire`) or what is recorded
+//! (`ledger`): this crate hands bytes, time and entropy to the machines of `node` and carries out
+//! what they ask for. The library exists for the tests; what is shipped is the one binary.
+
+pub mod card_file;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod dice;
+pub mod disk;
+pub mod net;
+pub mod provision;
+pub mod talk;
+pub mod token_file;
