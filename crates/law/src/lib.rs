@@ -8,6 +8,7 @@ pub mod affair;
 pub mod change;
 pub mod code;
 pub mod denial;
+pub mod disclosure;
 pub mod fold;
 pub mod inquiry;
 pub mod municipality;
