@@ -1,0 +1,46 @@
+//! The commands of `jukilab`: arguments, talk on stderr, data on stdout, exit codes.
+//!
+//! No work is done here; each command calls its module and prints what came of it.
+
+mod population;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The laboratory of jukinet: synthetic residents, simulated nations.
+#[derive(Debug, Parser)]
+#[command(name = "jukilab", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Synthetic residents as CSV: same options, same bytes.
+    Population(population::Arguments),
+}
+
+/// Exit codes that scripts rely on.
+pub(crate) const EXIT_FAILED: u8 = 1;
+pub(crate) const EXIT_USAGE: u8 = 2;
+
+/// Runs one command to its exit code.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    match &cli.command {
+        Command::Population(arguments) => population::run(arguments),
+    }
+}
+
+/// Says on stderr what was attempted and why it failed, with the chain of causes.
+pub(crate) fn complain(error: &dyn std::error::Error) {
+    eprint!("jukilab: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprint!(": {inner}");
+        cause = inner.source();
+    }
+    eprintln!();
+}

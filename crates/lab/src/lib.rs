@@ -1,0 +1,7 @@
+//! What breaks jukinet: a synthetic population and a simulated nation.
+//!
+//! A laboratory, not a part of the product: the shipped binary never links this crate, and this
+//! crate never links the shipped binary.
+
+pub mod commands;
+pub mod population;

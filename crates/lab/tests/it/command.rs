@@ -1,0 +1,36 @@
+//! The command as scripts meet it: exit codes, stdout for data, stderr for talk.
+
+use std::process::{Command, Output};
+
+fn jukilab(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_jukilab")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn population_writes_the_file_and_says_its_hash() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let base = ["population", "--residents", "500", "--seed", "9"];
+    let to_file = jukilab(&[&base[..], &["--out", out, "--json"]].concat());
+    assert!(to_file.status.success());
+    assert!(to_file.stderr.is_empty(), "talk without a terminal");
+    let summary: serde_json::Value = serde_json::from_slice(&to_file.stdout).unwrap();
+    let file = std::fs::read(directory.path().join("residents.csv")).unwrap();
+    assert_eq!(summary["rows"], 500);
+    assert_eq!(summary["bytes"], file.len());
+    let to_stdout = jukilab(&[&base[..], &["--stdout"]].concat());
+    assert_eq!(to_stdout.stdout, file);
+    let said = String::from_utf8(to_stdout.stderr).unwrap();
+    assert!(said.contains(summary["sha256"].as_str().unwrap()), "{said}");
+}
+
+#[test]
+fn wrong_options_are_usage_errors() {
+    let unknown = ["population", "--residents", "5", "--seed", "1", "--stdout"];
+    let unknown = [&unknown[..], &["--municipalities", "999999"]].concat();
+    for arguments in [&unknown[..], &["population", "--residents", "5", "--seed", "1"], &[]] {
+        let output = jukilab(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,8 @@
+//! Integration tests of the laboratory, one binary.
+
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod population;
