@@ -1,0 +1,204 @@
+//! Change notices on their way up (Arts. 30-5, 30-11) and rows from the existing register system.
+
+use law::change::ChangeNotice;
+use law::code::LocalGovernmentCode;
+
+use crate::error::{DecodeError, DecodeRule, EncodeError};
+use crate::field::{self, At};
+use crate::generated as twin;
+use crate::limits::{
+    BATCH_NOTICES_COUNT_MAX, FEED_ROWS_COUNT_MAX, FRAME_BYTES_MAX, REMEDY_BYTES_MAX, RULE_BYTES_MAX,
+};
+use crate::person;
+
+/// One municipality's notice with that municipality's own number, so that the center can tell a
+/// repetition from news whichever way it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayedNotice {
+    pub municipality: LocalGovernmentCode,
+    /// The municipality's own, from 1, without gaps.
+    pub sequence: u64,
+    pub notice: ChangeNotice,
+}
+
+/// Notices from one sender's queue, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeBatch {
+    /// Of the sender's queue, from 1; the rest follow without gaps.
+    pub first_sequence: u64,
+    pub notices: Vec<RelayedNotice>,
+}
+
+/// One row from the existing register system (既存住基システム).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Line of the file, so that a rejection can be found again.
+    pub row: u32,
+    /// The register system's own number, where it has one.
+    pub sequence: Option<u64>,
+    pub notice: ChangeNotice,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedBatch {
+    pub rows: Vec<FeedRow>,
+}
+
+/// What became of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedVerdict {
+    Accepted {
+        /// The CS's own number for it.
+        sequence: u64,
+    },
+    Duplicate,
+    /// Words for the person at the register system; never the value that was wrong.
+    Rejected {
+        column: String,
+        rule: String,
+        remedy: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedOutcome {
+    pub row: u32,
+    pub outcome: FeedVerdict,
+}
+
+impl RelayedNotice {
+    /// The bytes that wait in a sender's queue.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        field::encode::<twin::RelayedNotice, Self>("relayed_notice", self, FRAME_BYTES_MAX)
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        field::decode::<twin::RelayedNotice, Self>("relayed_notice", bytes, FRAME_BYTES_MAX)
+    }
+}
+
+/// Sequences begin at 1: 0 means "nothing yet" in every counter.
+pub(crate) fn sequence(at: At, value: u64) -> Result<u64, DecodeError> {
+    if value == 0 { Err(at.error(DecodeRule::OutOfOrder)) } else { Ok(value) }
+}
+
+impl From<&RelayedNotice> for twin::RelayedNotice {
+    fn from(value: &RelayedNotice) -> Self {
+        Self {
+            municipality: value.municipality.as_str().to_owned(),
+            sequence: value.sequence,
+            notice: Some((&value.notice).into()),
+        }
+    }
+}
+
+impl TryFrom<twin::RelayedNotice> for RelayedNotice {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::RelayedNotice) -> Result<Self, DecodeError> {
+        const M: &str = "relayed_notice";
+        Ok(Self {
+            municipality: At(M, "municipality")
+                .short(&value.municipality, LocalGovernmentCode::parse)?,
+            sequence: sequence(At(M, "sequence"), value.sequence)?,
+            notice: person::notice(value.notice)?,
+        })
+    }
+}
+
+impl From<&NoticeBatch> for twin::NoticeBatch {
+    fn from(value: &NoticeBatch) -> Self {
+        Self {
+            first_sequence: value.first_sequence,
+            notices: value.notices.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<twin::NoticeBatch> for NoticeBatch {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::NoticeBatch) -> Result<Self, DecodeError> {
+        const M: &str = "notice_batch";
+        Ok(Self {
+            first_sequence: sequence(At(M, "first_sequence"), value.first_sequence)?,
+            notices: At(M, "notices").rows(value.notices, BATCH_NOTICES_COUNT_MAX)?,
+        })
+    }
+}
+
+impl From<&FeedRow> for twin::FeedRow {
+    fn from(value: &FeedRow) -> Self {
+        Self { row: value.row, sequence: value.sequence, notice: Some((&value.notice).into()) }
+    }
+}
+
+impl TryFrom<twin::FeedRow> for FeedRow {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::FeedRow) -> Result<Self, DecodeError> {
+        Ok(Self {
+            row: value.row,
+            sequence: value
+                .sequence
+                .map(|number| sequence(At("feed_row", "sequence"), number))
+                .transpose()?,
+            notice: person::notice(value.notice)?,
+        })
+    }
+}
+
+impl From<&FeedBatch> for twin::FeedBatch {
+    fn from(value: &FeedBatch) -> Self {
+        Self { rows: value.rows.iter().map(Into::into).collect() }
+    }
+}
+
+impl TryFrom<twin::FeedBatch> for FeedBatch {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::FeedBatch) -> Result<Self, DecodeError> {
+        Ok(Self { rows: At("feed_batch", "rows").rows(value.rows, FEED_ROWS_COUNT_MAX)? })
+    }
+}
+
+impl From<&FeedOutcome> for twin::FeedOutcome {
+    fn from(value: &FeedOutcome) -> Self {
+        use twin::feed_outcome::Verdict;
+        let verdict = match &value.outcome {
+            FeedVerdict::Accepted { sequence } => {
+                Verdict::Accepted(twin::FeedAccepted { sequence: *sequence })
+            }
+            FeedVerdict::Duplicate => Verdict::Duplicate(twin::FeedDuplicate {}),
+            FeedVerdict::Rejected { column, rule, remedy } => {
+                Verdict::Rejected(twin::FeedRejected {
+                    column: column.clone(),
+                    rule: rule.clone(),
+                    remedy: remedy.clone(),
+                })
+            }
+        };
+        Self { row: value.row, verdict: Some(verdict) }
+    }
+}
+
+impl TryFrom<twin::FeedOutcome> for FeedOutcome {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::FeedOutcome) -> Result<Self, DecodeError> {
+        use twin::feed_outcome::Verdict;
+        const M: &str = "feed_rejected";
+        let outcome = match At("feed_outcome", "verdict").required(value.verdict)? {
+            Verdict::Accepted(accepted) => FeedVerdict::Accepted {
+                sequence: sequence(At("feed_accepted", "sequence"), accepted.sequence)?,
+            },
+            Verdict::Duplicate(_) => FeedVerdict::Duplicate,
+            Verdict::Rejected(rejected) => FeedVerdict::Rejected {
+                column: At(M, "column").text(rejected.column, RULE_BYTES_MAX)?,
+                rule: At(M, "rule").filled(rejected.rule, RULE_BYTES_MAX)?,
+                remedy: At(M, "remedy").text(rejected.remedy, REMEDY_BYTES_MAX)?,
+            },
+        };
+        Ok(Self { row: value.row, outcome })
+    }
+}

@@ -1,0 +1,141 @@
+//! The values about a person that messages have in common, between schema and `law`. No rule about
+//! them is here: `law`'s own `parse` is asked.
+
+use law::change::{ChangeNotice, ChangeReason};
+use law::code::{LocalGovernmentCode, RecordCode};
+use law::inquiry::{LastChange, ProvidedPerson};
+use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::time::Date;
+
+use crate::error::DecodeError;
+use crate::field::{At, mirrored};
+use crate::generated as twin;
+use crate::limits::{ADDRESS_BYTES_MAX, NAME_BYTES_MAX};
+
+mirrored!(
+    reason_to,
+    reason_from,
+    ChangeReason,
+    twin::ChangeReason,
+    [
+        MovedIn,
+        Born,
+        EnteredExOfficio,
+        MovedOut,
+        Died,
+        DeletedExOfficio,
+        MovedWithin,
+        CorrectedExOfficio,
+        CodeChangedOnRequest,
+        CodeEnteredExOfficio,
+    ]
+);
+mirrored!(sex_to, sex_from, Sex, twin::Sex, [Male, Female]);
+
+fn name(message: &'static str, text: &str) -> Result<Name, DecodeError> {
+    At(message, "name").parsed(text, NAME_BYTES_MAX, Name::parse)
+}
+
+fn kana(message: &'static str, text: &str) -> Result<Kana, DecodeError> {
+    At(message, "kana").parsed(text, NAME_BYTES_MAX, Kana::parse)
+}
+
+fn address(message: &'static str, text: &str) -> Result<Address, DecodeError> {
+    At(message, "address").parsed(text, ADDRESS_BYTES_MAX, Address::parse)
+}
+
+impl From<&IdentityInformation> for twin::IdentityInformation {
+    fn from(value: &IdentityInformation) -> Self {
+        Self {
+            code: value.code.expose().to_owned(),
+            name: value.items.name.expose().to_owned(),
+            kana: value.items.kana.expose().to_owned(),
+            address: value.items.address.expose().to_owned(),
+            sex: sex_to(&value.items.sex),
+            birth: value.items.birth.expose(),
+            municipality: value.municipality.as_str().to_owned(),
+        }
+    }
+}
+
+/// The conversion itself; a function, because both types are foreign to this crate.
+pub(crate) fn identity(
+    value: &twin::IdentityInformation,
+) -> Result<IdentityInformation, DecodeError> {
+    const M: &str = "identity_information";
+    Ok(IdentityInformation {
+        code: At(M, "code").short(&value.code, RecordCode::parse)?,
+        items: FourItems {
+            name: name(M, &value.name)?,
+            kana: kana(M, &value.kana)?,
+            address: address(M, &value.address)?,
+            sex: sex_from(At(M, "sex"), value.sex)?,
+            birth: At(M, "birth").short(&value.birth, BirthDate::parse)?,
+        },
+        municipality: At(M, "municipality")
+            .short(&value.municipality, LocalGovernmentCode::parse)?,
+    })
+}
+
+impl From<&ChangeNotice> for twin::ChangeNotice {
+    fn from(value: &ChangeNotice) -> Self {
+        Self {
+            reason: reason_to(&value.reason),
+            changed_on: value.changed_on.to_string(),
+            record: Some((&value.record).into()),
+            previous_code: value.previous_code.map(|code| code.expose().to_owned()),
+        }
+    }
+}
+
+/// See [`identity`]. Whether the parts of a notice fit together is for `ChangeNotice::check`, row by
+/// row, so that one wrong row does not refuse a whole batch.
+pub(crate) fn notice(value: Option<twin::ChangeNotice>) -> Result<ChangeNotice, DecodeError> {
+    const M: &str = "change_notice";
+    let value = At(M, "").required(value)?;
+    Ok(ChangeNotice {
+        reason: reason_from(At(M, "reason"), value.reason)?,
+        changed_on: At(M, "changed_on").short(&value.changed_on, Date::parse)?,
+        record: identity(&At(M, "record").required(value.record)?)?,
+        previous_code: At(M, "previous_code")
+            .short_if(value.previous_code.as_deref(), RecordCode::parse)?,
+    })
+}
+
+impl From<&ProvidedPerson> for twin::ProvidedPerson {
+    fn from(value: &ProvidedPerson) -> Self {
+        Self {
+            code: value.code.map(|code| code.expose().to_owned()),
+            name: value.name.expose().to_owned(),
+            kana: value.kana.expose().to_owned(),
+            address: value.address.expose().to_owned(),
+            sex: sex_to(&value.sex),
+            birth: value.birth.expose(),
+            change: value.change.as_ref().map(|change| twin::LastChange {
+                reason: reason_to(&change.reason),
+                on: change.on.to_string(),
+            }),
+        }
+    }
+}
+
+/// See [`identity`].
+pub(crate) fn provided(value: &twin::ProvidedPerson) -> Result<ProvidedPerson, DecodeError> {
+    const M: &str = "provided_person";
+    let change = match &value.change {
+        None => None,
+        Some(change) => Some(LastChange {
+            reason: reason_from(At("last_change", "reason"), change.reason)?,
+            on: At("last_change", "on").short(&change.on, Date::parse)?,
+        }),
+    };
+    Ok(ProvidedPerson::received(
+        At(M, "code").short_if(value.code.as_deref(), RecordCode::parse)?,
+        name(M, &value.name)?,
+        kana(M, &value.kana)?,
+        address(M, &value.address)?,
+        sex_from(At(M, "sex"), value.sex)?,
+        At(M, "birth").short(&value.birth, BirthDate::parse)?,
+        change,
+    ))
+}
