@@ -167,8 +167,7 @@ impl Affair {
 
 static FOUNDING: LazyLock<Vec<Affair>> =
     LazyLock::new(|| read_table(Epoch::Founding, AFFAIRS_FOUNDING_TSV));
-static TODAY: LazyLock<Vec<Affair>> =
-    LazyLock::new(|| read_table(Epoch::Today, AFFAIRS_TODAY_TSV));
+static TODAY: LazyLock<Vec<Affair>> = LazyLock::new(|| read_table(Epoch::Today, AFFAIRS_TODAY_TSV));
 
 /// A row that cannot be read grants nothing; that none is lost is the row-count test's business.
 fn read_table(epoch: Epoch, tsv: &'static str) -> Vec<Affair> {
@@ -317,7 +316,9 @@ mod tests {
         }
         let id = AffairId::parse("1-120-2-3").unwrap();
         assert_eq!((id.table(), id.item().as_str(), id.no()), (1, "120-2", 3));
-        for bad in ["", "1", "1-74", "7-1-1", "1-074-3", "1-74-0", "1-74-3-", "１-74-3", "1-1-2-3-4-5"] {
+        for bad in
+            ["", "1", "1-74", "7-1-1", "1-074-3", "1-74-0", "1-74-3-", "１-74-3", "1-1-2-3-4-5"]
+        {
             assert_eq!(AffairId::parse(bad), Err(AffairError::Affair), "{bad}");
         }
     }

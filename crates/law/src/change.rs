@@ -95,7 +95,9 @@ pub enum NoticeFault {
     PreviousCodeUnexpected,
     #[error("previous code equals the new one; a change of code needs two codes")]
     PreviousCodeSame,
-    #[error("municipality is a prefecture; send the code of the municipality that holds the record")]
+    #[error(
+        "municipality is a prefecture; send the code of the municipality that holds the record"
+    )]
     NotAMunicipality,
     #[error("date of birth is later than the date of change; check both dates")]
     BornAfterChange,
@@ -147,5 +149,72 @@ impl ChangeNotice {
             Some(born) if born > self.changed_on => Err(NoticeFault::BornAfterChange),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::LocalGovernmentCode;
+    use crate::people::{Address, BirthDate, FourItems, Kana, Name, Sex};
+
+    fn notice(reason: ChangeReason, previous: Option<u64>) -> ChangeNotice {
+        let code = |serial| RecordCode::from_ten_digits(serial).unwrap();
+        ChangeNotice {
+            reason,
+            changed_on: Date::parse("2026-04-01").unwrap(),
+            record: IdentityInformation {
+                code: code(1),
+                items: FourItems {
+                    name: Name::parse("住基 花子").unwrap(),
+                    kana: Kana::parse("ジュウキ ハナコ").unwrap(),
+                    address: Address::parse("東京都国立市東1").unwrap(),
+                    sex: Sex::Female,
+                    birth: BirthDate::parse("1985-04-01").unwrap(),
+                },
+                municipality: LocalGovernmentCode::parse("132152").unwrap(),
+            },
+            previous_code: previous.map(code),
+        }
+    }
+
+    #[test]
+    fn the_ten_reasons_of_the_seed_have_one_key_each() {
+        let kinds =
+            [ChangeKind::Entry, ChangeKind::Deletion, ChangeKind::Correction, ChangeKind::Code];
+        let counts =
+            kinds.map(|kind| ChangeReason::ALL.iter().filter(|r| r.kind() == kind).count());
+        assert_eq!(counts, [3, 3, 2, 2]);
+        for reason in ChangeReason::ALL {
+            assert_eq!(ChangeReason::parse_key(reason.key()), Some(reason));
+        }
+        assert_eq!(ChangeReason::parse_key("minor-correction"), None);
+    }
+
+    #[test]
+    fn only_a_change_of_code_carries_the_code_before() {
+        for reason in ChangeReason::ALL {
+            let (without, with) = match reason {
+                ChangeReason::CodeChangedOnRequest => {
+                    (Err(NoticeFault::PreviousCodeMissing), Ok(()))
+                }
+                ChangeReason::CodeEnteredExOfficio => (Ok(()), Ok(())),
+                _ => (Ok(()), Err(NoticeFault::PreviousCodeUnexpected)),
+            };
+            assert_eq!(notice(reason, None).check(), without, "{}", reason.key());
+            assert_eq!(notice(reason, Some(2)).check(), with, "{}", reason.key());
+        }
+        let same = notice(ChangeReason::CodeChangedOnRequest, Some(1));
+        assert_eq!(same.check(), Err(NoticeFault::PreviousCodeSame));
+    }
+
+    #[test]
+    fn impossible_notices_are_named() {
+        let mut early = notice(ChangeReason::Born, None);
+        early.changed_on = Date::parse("1985-03-31").unwrap();
+        assert_eq!(early.check(), Err(NoticeFault::BornAfterChange));
+        let mut tokyo = notice(ChangeReason::Born, None);
+        tokyo.record.municipality = LocalGovernmentCode::parse("130001").unwrap();
+        assert_eq!(tokyo.check(), Err(NoticeFault::NotAMunicipality));
     }
 }

@@ -53,11 +53,7 @@ fn widths(text: &str) -> impl Iterator<Item = char> + '_ {
 /// Folded name: widths, composed characters, everyday shapes, Latin capitals, no spaces.
 #[must_use]
 pub fn fold_name(text: &str) -> String {
-    widths(text)
-        .filter(|c| !is_dropped(*c))
-        .map(shape)
-        .map(|c| c.to_ascii_uppercase())
-        .collect()
+    widths(text).filter(|c| !is_dropped(*c)).map(shape).map(|c| c.to_ascii_uppercase()).collect()
 }
 
 /// Folded reading: katakana, large, without long-vowel marks, separators and spaces; ヂヅヰヱヲ and
@@ -213,16 +209,17 @@ impl FoldedAddress {
 /// Folds the part after the municipality, whose characters are folded one by one already.
 fn fold_rest(chars: &[char], close_end: bool) -> String {
     let mut out = String::with_capacity(chars.len() * 3 + 1);
-    let (mut rest, mut in_oaza) = (chars, false);
+    let (mut rest, mut in_oaza, mut after_number) = (chars, false, false);
     while let [c, tail @ ..] = rest {
         // 大字 and the 字 that goes with it are written or left out at will.
         if let ['大', '字', tail @ ..] = rest {
             (rest, in_oaza) = (tail, true);
         } else if *c == '字' && (out.is_empty() || in_oaza) || *c == ' ' {
             rest = tail;
-        } else if let Some((number, tail)) = take_number(rest) {
+        } else if let Some((number, tail)) = take_number(rest, after_number) {
             out.push_str(&number);
             rest = skip_counter(tail);
+            after_number = true;
             if close_end || rest.len() < tail.len() || !rest.is_empty() {
                 out.push('-');
             }
@@ -230,14 +227,14 @@ fn fold_rest(chars: &[char], close_end: bool) -> String {
             if *c != '-' || !out.ends_with('-') {
                 out.push(*c);
             }
-            rest = tail;
+            (rest, after_number) = (tail, false);
         }
     }
     out
 }
 
-/// A number at the front: ASCII digits, or kanji numerals with a counter behind them.
-fn take_number(chars: &[char]) -> Option<(String, &[char])> {
+/// A number at the front: ASCII digits, or kanji numerals behind a number or before a counter.
+fn take_number(chars: &[char], after_number: bool) -> Option<(String, &[char])> {
     let ascii = chars.iter().take_while(|c| c.is_ascii_digit()).count();
     if ascii > 0 {
         let (number, tail) = chars.split_at_checked(ascii)?;
@@ -245,7 +242,7 @@ fn take_number(chars: &[char]) -> Option<(String, &[char])> {
     }
     let kanji = chars.iter().take_while(|c| is_kanji_numeral(**c)).count();
     let (number, tail) = chars.split_at_checked(kanji)?;
-    let counted = matches!(tail, ['丁' | '番' | '号' | '条' | '-', ..]);
+    let counted = after_number || matches!(tail, ['丁' | '番' | '号' | '条' | '-' | 'ー', ..]);
     if kanji == 0 || !counted {
         return None;
     }
@@ -295,9 +292,9 @@ fn kanji_unit(c: char) -> Option<u32> {
 /// Value of 二十三 or 二三; `None` for what is not one number, which then stays as it is.
 fn kanji_value(chars: &[char]) -> Option<u32> {
     if chars.iter().all(|c| kanji_digit(*c).is_some()) {
-        return chars.iter().try_fold(0_u32, |value, c| {
-            value.checked_mul(10)?.checked_add(kanji_digit(*c)?)
-        });
+        return chars
+            .iter()
+            .try_fold(0_u32, |value, c| value.checked_mul(10)?.checked_add(kanji_digit(*c)?));
     }
     let (mut total, mut digit, mut below) = (0, None, u32::MAX);
     for c in chars {
@@ -388,9 +385,9 @@ mod tests {
             ("国立市東1-1 ハイツ101号室", "国立市東1-1-ハイツ101-室"),
             ("国立市東1-1ハイツ101号室", "国立市東1-1-ハイツ101-室"),
             ("国立市東1 101", "国立市東1-101-"),
-            ("国立市八王子通り", "国立市八王子通リ"),
+            ("国立市八王子通り", "国立市八王子通り"),
+            ("国立市東二-三-一", "国立市東2-3-1-"),
         ] {
-            let folded = folded.replace('リ', "り");
             assert_eq!(fold_address_whole(written), folded, "{written}");
         }
     }
@@ -413,7 +410,8 @@ mod tests {
         {
             assert_eq!(value(text), Some(number), "{text}");
         }
-        for text in ["十十", "二三十", "十百", "〇十", "九九九九九九九九九九九"] {
+        for text in ["十十", "二三十", "十百", "〇十", "九九九九九九九九九九九"]
+        {
             assert_eq!(value(text), None, "{text}");
         }
     }

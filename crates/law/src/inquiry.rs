@@ -9,7 +9,7 @@ use crate::affair::{self, Affair, AffairId, AgencyCode, Channel, Epoch};
 use crate::change::ChangeReason;
 use crate::code::RecordCode;
 pub use crate::denial::{Denial, PublicRefusal};
-use crate::organ::{self, CardFunction, CardId, Organ, OperatorStanding};
+use crate::organ::{self, CardFunction, CardId, OperatorStanding, Organ};
 use crate::people::{Address, BirthDate, IdentityInformation, Kana, Name, Sex, is_forbidden};
 use crate::query::{PROVISION_PERSONS_MAX, Query, QueryDraft, QueryMode};
 use crate::recipient;

@@ -1,5 +1,6 @@
 //! The municipalities of Japan and where an address stops naming one. Not a gazetteer of towns.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::code::{LocalGovernmentCode, PrefectureCode};
@@ -78,6 +79,12 @@ pub fn prefecture_name(code: PrefectureCode) -> Option<&'static str> {
     all().get(at).filter(|row| row.prefecture == code).map(|row| row.prefecture_name)
 }
 
+/// The prefecture of this name, if there is one.
+#[must_use]
+pub fn prefecture_named(name: &str) -> Option<PrefectureCode> {
+    all().iter().find(|row| row.prefecture_name == name).map(|row| row.prefecture)
+}
+
 /// An address taken apart: the names as the table writes them, the rest as the address does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressParts<'a> {
@@ -91,69 +98,81 @@ pub struct AddressParts<'a> {
 /// fold removes (ヶ and ケ, old shapes, spaces) do not matter here either.
 #[must_use]
 pub fn split_address(address: &str) -> AddressParts<'_> {
-    let prefecture = prefectures().find_map(|(code, name)| {
-        strip_folded(address, name).map(|rest| (code, name, rest))
-    });
-    let (code, name, after) = match prefecture {
-        Some((code, name, rest)) => (Some(code), Some(name), rest),
-        None => (None, None, address),
-    };
-    let direct = longest_municipality(code, after, |_| true);
+    let front = front_of(address);
+    let chars: Vec<char> = front.iter().map(|(c, _)| *c).collect();
+    let prefecture = PREFECTURES.iter().find(|p| chars.starts_with(&p.folded));
+    let start = prefecture.map_or(0, |p| p.folded.len());
+    let rows = prefecture.map_or(0..FOLDED.len(), |p| p.rows.clone());
+    let rows = FOLDED.get(rows).unwrap_or_default();
+    let after = chars.get(start..).unwrap_or_default();
+    let direct = longest(rows, after, |_| true).map(|(name, len)| (name, start + len));
     let found = direct.or_else(|| {
-        let county_end = after.char_indices().skip(1).take(COUNTY_NAME_CHARS_MAX);
-        let (at, c) = county_end.into_iter().find(|(_, c)| *c == '郡')?;
-        let (_, rest) = after.split_at_checked(at + c.len_utf8())?;
-        longest_municipality(code, rest, |row| {
-            matches!(row.kind, MunicipalityKind::Town | MunicipalityKind::Village)
-        })
+        let county = after.iter().take(COUNTY_NAME_CHARS_MAX).position(|c| *c == '郡')? + 1;
+        let (name, len) = longest(rows, after.get(county..)?, |kind| {
+            matches!(kind, MunicipalityKind::Town | MunicipalityKind::Village)
+        })?;
+        Some((name, start + county + len))
     });
-    let (municipality, rest) = found.map_or((None, after), |(name, rest)| (Some(name), rest));
-    AddressParts { prefecture: name, municipality, rest }
+    let used = found.map_or(start, |(_, used)| used);
+    let end = used.checked_sub(1).and_then(|last| front.get(last)).map_or(0, |(_, end)| *end);
+    // What the fold drops right behind the name (a space, a variation selector) belongs to it.
+    let rest = address.split_at_checked(end).map_or(address, |(_, rest)| rest);
+    AddressParts {
+        prefecture: prefecture.map(|p| p.name),
+        municipality: found.map(|(name, _)| name),
+        rest: rest.trim_start_matches(|c| fold_address_char(c).is_none()),
+    }
 }
 
 /// Longest name of a county, 郡 included; the longest in use has four characters.
 const COUNTY_NAME_CHARS_MAX: usize = 6;
+/// Prefecture (4), county (6) and municipality (11, with ward) together stay below this.
+const FRONT_CHARS_MAX: usize = 32;
 
-fn prefectures() -> impl Iterator<Item = (PrefectureCode, &'static str)> {
-    (1..=47).filter_map(|number| {
-        let code = PrefectureCode::new(number).ok()?;
-        Some((code, prefecture_name(code)?))
-    })
+struct Prefecture {
+    name: &'static str,
+    folded: Vec<char>,
+    rows: Range<usize>,
 }
 
-fn longest_municipality<'a>(
-    prefecture: Option<PrefectureCode>,
-    text: &'a str,
-    allowed: impl Fn(&Municipality) -> bool,
-) -> Option<(&'static str, &'a str)> {
-    let rows = match prefecture {
-        Some(code) => {
+static PREFECTURES: LazyLock<Vec<Prefecture>> = LazyLock::new(|| {
+    (1..=47)
+        .filter_map(|number| {
+            let code = PrefectureCode::new(number).ok()?;
+            let name = prefecture_name(code)?;
             let from = all().partition_point(|row| row.prefecture < code);
             let to = all().partition_point(|row| row.prefecture <= code);
-            all().get(from..to).unwrap_or_default()
-        }
-        None => all(),
-    };
-    rows.iter()
-        .filter(|row| allowed(row))
-        .filter_map(|row| strip_folded(text, row.name).map(|rest| (row.name, rest)))
-        .min_by_key(|(_, rest)| rest.len())
+            Some(Prefecture { name, folded: folded(name), rows: from..to })
+        })
+        .collect()
+});
+
+/// The names of the rows of [`all`], folded, in the same order.
+static FOLDED: LazyLock<Vec<(Vec<char>, &'static Municipality)>> =
+    LazyLock::new(|| all().iter().map(|row| (folded(row.name), row)).collect());
+
+fn folded(name: &str) -> Vec<char> {
+    name.chars().filter_map(fold_address_char).collect()
 }
 
-/// Removes `name` from the front of `text`, both seen through the character fold of addresses.
-fn strip_folded<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut chars = text.char_indices().filter_map(|(at, c)| Some((at, c, fold_address_char(c)?)));
-    let mut end = 0;
-    for wanted in name.chars().filter_map(fold_address_char) {
-        let (at, c, folded) = chars.next()?;
-        if folded != wanted {
-            return None;
-        }
-        end = at + c.len_utf8();
-    }
-    // What the fold drops right behind the name (a space, a variation selector) belongs to it.
-    text.split_at_checked(end)
-        .map(|(_, rest)| rest.trim_start_matches(|c| fold_address_char(c).is_none()))
+/// The first characters of an address, folded, each with the byte offset at which it ends.
+fn front_of(address: &str) -> Vec<(char, usize)> {
+    address
+        .char_indices()
+        .filter_map(|(at, c)| Some((fold_address_char(c)?, at + c.len_utf8())))
+        .take(FRONT_CHARS_MAX)
+        .collect()
+}
+
+fn longest(
+    rows: &[(Vec<char>, &'static Municipality)],
+    text: &[char],
+    allowed: impl Fn(MunicipalityKind) -> bool,
+) -> Option<(&'static str, usize)> {
+    rows.iter()
+        .filter(|(name, row)| text.starts_with(name) && allowed(row.kind))
+        .map(|(name, row)| (row.name, name.len()))
+        .max_by_key(|(_, len)| *len)
 }
 
 #[cfg(test)]
@@ -167,7 +186,8 @@ mod tests {
         let code = LocalGovernmentCode::parse("132152").unwrap();
         let row = find(&code).unwrap();
         assert_eq!((row.prefecture_name, row.name), ("東京都", "国立市"));
-        assert_eq!(prefectures().count(), 47);
+        assert_eq!(PREFECTURES.len(), 47);
+        assert!(FOLDED.iter().all(|(name, _)| name.len() <= 11));
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl BirthDate {
         match (year, month, day) {
             (0, 0, 0) => Ok(Self { year: None, month: None, day: None }),
             (0, _, _) | (_, 0, 1..) => Err(DateError::Form.into()),
-            (_, 0 | 1..=12, 0) if year < BIRTH_FIRST_YEAR => Err(DateError::OutOfRange.into()),
+            (_, 0..=12, 0) if year < BIRTH_FIRST_YEAR => Err(DateError::OutOfRange.into()),
             (_, 0, 0) => Ok(Self { year: Some(year), month: None, day: None }),
             (_, 1..=12, 0) => Ok(Self { year: Some(year), month: Some(month), day: None }),
             _ => Ok(Self::from(Date::new(year, month, day)?)),
@@ -231,12 +231,7 @@ impl BirthDate {
     #[must_use]
     pub fn expose(&self) -> String {
         let (year, month, day) = (self.year, self.month, self.day);
-        format!(
-            "{:04}-{:02}-{:02}",
-            year.unwrap_or(0),
-            month.unwrap_or(0),
-            day.unwrap_or(0)
-        )
+        format!("{:04}-{:02}-{:02}", year.unwrap_or(0), month.unwrap_or(0), day.unwrap_or(0))
     }
 
     /// True when year, month and day are all known.
@@ -321,7 +316,9 @@ mod tests {
 
     #[test]
     fn invisible_and_undefined_characters_are_refused() {
-        for bad in ["a\u{200B}", "\u{202E}a", "a\u{FFFE}", "a\n", "a\u{FEFF}", "a\u{E000}", "a\u{E0041}"] {
+        for bad in
+            ["a\u{200B}", "\u{202E}a", "a\u{FFFE}", "a\n", "a\u{FEFF}", "a\u{E000}", "a\u{E0041}"]
+        {
             assert_eq!(Name::parse(bad), Err(ItemError::Character { field: "name" }), "{bad:?}");
         }
         assert_eq!(Address::parse("\u{3000} "), Err(ItemError::Empty { field: "address" }));
@@ -344,7 +341,15 @@ mod tests {
         for iso in ["1985-04-01", "1985-04-00", "1930-00-00", "0000-00-00"] {
             assert_eq!(BirthDate::parse(iso).unwrap().expose(), iso);
         }
-        for bad in ["1985-00-01", "0000-04-01", "1867-00-00", "1872-01-01", "1985-13-00", "1985-02-29", "1985-4-1"] {
+        for bad in [
+            "1985-00-01",
+            "0000-04-01",
+            "1867-00-00",
+            "1872-01-01",
+            "1985-13-00",
+            "1985-02-29",
+            "1985-4-1",
+        ] {
             assert!(BirthDate::parse(bad).is_err(), "{bad}");
         }
         assert_ne!(BirthDate::parse("1930-00-00"), BirthDate::parse("1930-01-01"));

@@ -191,7 +191,8 @@ impl Query {
         match &self.form {
             Form::Code(code) => *code == person.code,
             Form::NameBirth { name, birth } => {
-                *birth == items.birth && name_fits(name, &fold_name(items.name.expose()), self.prefix)
+                *birth == items.birth
+                    && name_fits(name, &fold_name(items.name.expose()), self.prefix)
             }
             Form::NameAddress { name, address } => {
                 let stored_name = fold_name(items.name.expose());
@@ -251,17 +252,13 @@ fn typed(text: &str, max: usize) -> Result<&str, Denial> {
 /// wildcard is no beginning of a name.
 fn name_key(text: &str, prefix: bool) -> Result<String, Denial> {
     let key = fold_name(typed(text, NAME_LENGTH_CHARS_MAX)?);
-    if key.is_empty() || !key.chars().any(char::is_alphanumeric) {
-        return Err(if prefix && !text.is_empty() { short_or_empty(&key) } else { Denial::QueryShape });
+    if key.is_empty() {
+        return Err(Denial::QueryShape);
     }
     if prefix && !key.starts_with(char::is_alphanumeric) {
         return Err(Denial::PrefixTooShort);
     }
-    Ok(key)
-}
-
-fn short_or_empty(key: &str) -> Denial {
-    if key.is_empty() { Denial::QueryShape } else { Denial::PrefixTooShort }
+    if key.chars().any(char::is_alphanumeric) { Ok(key) } else { Err(Denial::QueryShape) }
 }
 
 /// S1: 「住所の都道府県・市町村名を除いた先頭一文字」. Prefecture and municipality alone are no address.

@@ -28,7 +28,9 @@ pub enum DateError {
     Form,
     #[error("date does not exist in the calendar; check month and day")]
     NoSuchDay,
-    #[error("date lies before 1873-01-01 or after 9999-12-31; such dates cannot be calculated with")]
+    #[error(
+        "date lies before 1873-01-01 or after 9999-12-31; such dates cannot be calculated with"
+    )]
     OutOfRange,
     #[error("date lies outside the era it names; check era and year")]
     OutsideEra,
@@ -73,8 +75,8 @@ impl Timestamp {
         }
         let millis: String = fraction.chars().chain("00".chars()).take(3).collect();
         let millis = u64::from(digits(&millis, 3)?);
-        let local = i64::try_from(((h * 60 + m) * 60 + s) * 1000 + millis)
-            .map_err(|_| DateError::Form)?;
+        let local =
+            i64::try_from(((h * 60 + m) * 60 + s) * 1000 + millis).map_err(|_| DateError::Form)?;
         let instant = date.day_number() * 86_400_000 + local - zone_offset_ms(zone)?;
         let instant = u64::try_from(instant).map_err(|_| DateError::OutOfRange)?;
         if instant > TIMESTAMP_MS_MAX { Err(DateError::OutOfRange) } else { Ok(Self(instant)) }
@@ -382,7 +384,8 @@ mod tests {
     #[test]
     fn counter_forms_mean_one_day() {
         let day = Date::new(1985, 4, 1).unwrap();
-        for text in ["S60.4.1", "s60/4/1", "昭60-4-1", "3600401", "1985-04-01", "Ｓ６０．４．１"] {
+        for text in ["S60.4.1", "s60/4/1", "昭60-4-1", "3600401", "1985-04-01", "Ｓ６０．４．１"]
+        {
             assert_eq!(parse_wareki(text), Ok(day), "{text}");
         }
         assert_eq!(parse_wareki("S64.1.8"), Err(DateError::OutsideEra));
@@ -428,7 +431,13 @@ mod tests {
         let late = Timestamp::parse_rfc3339("2026-11-22T15:00:00Z").unwrap();
         assert_eq!(late.date_in_japan().to_string(), "2026-11-23");
         assert!(Timestamp(u64::MAX).to_rfc3339().starts_with("9999-12-31"));
-        for text in ["2026-11-22", "2026-11-22T24:00:00Z", "2026-11-22T00:00:00", "T", "2026-11-22T00:00:00.Z"] {
+        for text in [
+            "2026-11-22",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T00:00:00",
+            "T",
+            "2026-11-22T00:00:00.Z",
+        ] {
             assert!(Timestamp::parse_rfc3339(text).is_err(), "{text}");
         }
     }

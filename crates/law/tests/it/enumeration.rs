@@ -1,0 +1,168 @@
+//! Allowed set = statute table: every asker against every affair of every table in both epochs,
+//! no more and no less, with the expectation read from the tables here a second time.
+
+use std::collections::BTreeSet;
+
+use law::affair::{affairs, agencies};
+use law::inquiry::{Item, authorize};
+use law::organ::Organ;
+use law::{Affair, Denial, Epoch};
+
+use crate::support::{affairs_both, held, inquiry, organ, person};
+
+const MINAMATA: &str = "水俣病被害者の救済及び水俣病問題の解決に関する特別措置法\
+    （平成二十一年法律第八十一号）第二条第二項に規定する関係県の知事";
+
+fn allowed(epoch: Epoch, asker: Organ, responder: Organ) -> BTreeSet<String> {
+    affairs(epoch)
+        .iter()
+        .filter(|row| match authorize(inquiry(asker, responder, &row.id.to_string(), epoch)) {
+            Ok(_) => true,
+            Err(denial) => {
+                assert_eq!(denial, Denial::AffairNotOfRecipient);
+                false
+            }
+        })
+        .map(|row| row.id.to_string())
+        .collect()
+}
+
+fn rows(epoch: Epoch, wanted: impl Fn(&Affair) -> bool) -> BTreeSet<String> {
+    affairs(epoch).iter().filter(|row| wanted(row)).map(|row| row.id.to_string()).collect()
+}
+
+#[test]
+fn agencies_get_their_rows_of_table_1_from_the_center_and_nothing_else() {
+    let nowhere = [organ("prefecture:13"), organ("municipality:132152"), organ("agency:A041")];
+    for epoch in Epoch::ALL {
+        let mut union = BTreeSet::new();
+        for agency in agencies(epoch) {
+            let asker = Organ::Agency(agency.code);
+            let got = allowed(epoch, asker, Organ::Center);
+            let want = rows(epoch, |row| row.id.table() == 1 && row.recipient == agency.name);
+            assert_eq!(got, want, "{asker}");
+            union.extend(got);
+        }
+        assert_eq!(union, rows(epoch, |row| row.id.table() == 1));
+        let asker = Organ::Agency(agencies(epoch)[0].code);
+        for responder in nowhere {
+            assert_eq!(allowed(epoch, asker, responder), BTreeSet::new());
+        }
+        assert_eq!(allowed(epoch, organ("agency:A999"), Organ::Center), BTreeSet::new());
+    }
+}
+
+#[test]
+fn prefectures_get_table_3_from_the_center_and_5_from_themselves() {
+    for epoch in Epoch::ALL {
+        // The columns that do not mean every prefecture, with those of the four they do mean.
+        let special: [(&str, &[&str]); 6] = [
+            ("福島県知事", &["07"]),
+            ("沖縄県知事", &["47"]),
+            ("都県知事", &["13", "07", "47"]),
+            ("都府県知事", &["13", "07", "47"]),
+            ("府県知事", &["07", "47"]),
+            (MINAMATA, &["07", "47"]),
+        ];
+        for asker in ["01", "07", "13", "47"] {
+            let general = |row: &Affair| {
+                special
+                    .iter()
+                    .find(|(column, _)| *column == row.recipient)
+                    .is_none_or(|(_, named)| named.contains(&asker))
+            };
+            let asker = &format!("prefecture:{asker}");
+            let asker = organ(asker);
+            let want = rows(epoch, |row| row.id.table() == 3 && general(row));
+            assert_eq!(allowed(epoch, asker, Organ::Center), want);
+            let own = if epoch == Epoch::Founding { &[5][..] } else { &[5, 6] };
+            let want = rows(epoch, |row| own.contains(&row.id.table()) && general(row));
+            assert_eq!(allowed(epoch, asker, asker), want);
+            assert_eq!(allowed(epoch, asker, organ("prefecture:20")), BTreeSet::new());
+            assert_eq!(allowed(epoch, asker, organ("municipality:132152")), BTreeSet::new());
+        }
+    }
+}
+
+#[test]
+fn municipalities_get_tables_2_and_4_by_the_road_of_their_epoch() {
+    // Kunitachi is an ordinary city: all rows but those of named cities, designated cities, and
+    // those for towns alone. The exceptions are spelled out from the upper column.
+    let ordinary = |row: &Affair| {
+        let column = row.recipient;
+        !(column == "広島市又は長崎市の長"
+            || column.ends_with("指定都市の長") && !column.contains("中核市")
+            || column.starts_with("町村長"))
+    };
+    let city = organ("municipality:132152");
+    let of =
+        |epoch, tables: &[u8]| rows(epoch, |row| tables.contains(&row.id.table()) && ordinary(row));
+    let (then, now) = (Epoch::Founding, Epoch::Today);
+    assert_eq!(allowed(then, city, Organ::Center), of(then, &[4]));
+    assert_eq!(allowed(then, city, organ("prefecture:13")), of(then, &[2]));
+    assert_eq!(allowed(now, city, Organ::Center), of(now, &[2, 4]));
+    assert_eq!(allowed(now, city, organ("prefecture:13")), BTreeSet::new());
+    for epoch in Epoch::ALL {
+        for responder in ["prefecture:20", "municipality:132047", "agency:A074"] {
+            assert_eq!(allowed(epoch, city, organ(responder)), BTreeSet::new());
+        }
+    }
+}
+
+#[test]
+fn columns_that_name_a_kind_of_city_give_it_to_that_kind() {
+    let has = |asker: &str, column: &str| {
+        let got = allowed(Epoch::Founding, organ(asker), Organ::Center);
+        let want = rows(Epoch::Founding, |row| row.id.table() == 4 && row.recipient == column);
+        assert!(!want.is_empty());
+        got.is_superset(&want)
+    };
+    let (hiroshima, yokohama, village) =
+        ("municipality:341002", "municipality:141003", "municipality:204463");
+    assert!(has(hiroshima, "広島市又は長崎市の長"));
+    assert!(!has(yokohama, "広島市又は長崎市の長"));
+    assert!(has(yokohama, "指定都市の長"));
+    assert!(!has("municipality:132152", "指定都市の長"));
+    assert!(has(village, "市町村長"));
+    assert!(!has(village, "指定都市の長"));
+    // A ward of a designated city does not ask; its city does (令31条).
+    assert!(!has("municipality:141046", "市町村長"));
+}
+
+#[test]
+fn nobody_asks_the_center_as_the_center_and_unknown_towns_get_nothing() {
+    for epoch in Epoch::ALL {
+        for responder in ["center", "prefecture:13"] {
+            assert_eq!(allowed(epoch, Organ::Center, organ(responder)), BTreeSet::new());
+        }
+        // 999 is no municipality of Tokyo, although its check digit is right.
+        let unknown = (0..10).find_map(|d| Organ::parse(&format!("municipality:13999{d}")).ok());
+        assert_eq!(allowed(epoch, unknown.unwrap(), Organ::Center), BTreeSet::new());
+    }
+}
+
+#[test]
+fn the_code_travels_then_and_stays_now() {
+    for row in affairs_both().filter(|row| row.id.table() == 1).step_by(97) {
+        let agency = agencies(row.epoch).into_iter().find(|a| a.name == row.recipient).unwrap();
+        let asker = Organ::Agency(agency.code);
+        let permit =
+            authorize(inquiry(asker, Organ::Center, &row.id.to_string(), row.epoch)).unwrap();
+        let code_travels = row.epoch == Epoch::Founding;
+        assert_eq!(permit.items().contains(&Item::RecordCode), code_travels);
+        let serial = 1_234_567_890;
+        let hit = held(person(serial, "住基 花子", "東京都国立市東1", "1985-04-01"));
+        let release = permit.release(vec![hit.clone(), hit.clone()]).unwrap();
+        assert_eq!(release.persons().len(), 1);
+        assert_eq!(release.persons()[0].code.is_some(), code_travels);
+        assert_eq!(release.subjects(), [hit.identity.code]);
+    }
+}
+
+#[test]
+fn a_release_drops_whom_the_query_did_not_ask_for() {
+    let permit =
+        authorize(inquiry(organ("agency:A074"), Organ::Center, "1-74-1", Epoch::Founding)).unwrap();
+    let stranger = held(person(5, "別 人", "東京都国立市東1", "1985-04-01"));
+    assert!(permit.release(vec![stranger]).unwrap().persons().is_empty());
+}
