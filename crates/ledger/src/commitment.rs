@@ -10,10 +10,11 @@ use sha2::Sha256;
 /// Keeps commitments to entries apart from every other use of the same function.
 const DOMAIN: &[u8] = b"jukinet/1 entry\n";
 
-/// HMAC-SHA-256 of the entry under its salt: binding because the hash is, hiding because the salt is
-/// 32 random bytes of its own. These 32 bytes are the leaf data of the log.
+/// HMAC-SHA-256 of the entry under its salt: binding because the hash is, hiding because the salt
+/// is 32 random bytes of its own. These 32 bytes are the leaf data of the log.
 pub fn commitment(salt: &[u8; 32], entry: &[u8]) -> [u8; 32] {
-    // HMAC itself pads a short key with zeros to its block of 64 bytes; done here, no length can fail.
+    // HMAC itself pads a short key with zeros to its block of 64 bytes; done here, no length can
+    // fail.
     let mut block = [0; 64];
     for (to, from) in block.iter_mut().zip(salt) {
         *to = *from;

@@ -1,7 +1,8 @@
 //! One line of the ledger: who did what, when, under which affair. There is no field for a name, an
 //! address or a birth date, so none can be written down.
 //!
-//! Not here: the text form (`entry_text`), the words for people (`sentence`), the leaf (`commitment`).
+//! Not here: the text form (`entry_text`), the words for people (`sentence`), the leaf
+//! (`commitment`).
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The fields an entry can have, in their order, and what may stand in each.
 //!
-//! Not here: which kind of entry needs which field (`entry`), and how lines are read (`entry_text`).
+//! Not here: which kind of entry needs which field (`entry`), and how lines are read
+//! (`entry_text`).
 
 use law::code::RecordCode;
 

@@ -1,4 +1,5 @@
-//! The text form of an entry: a document a citizen can read, of which there is exactly one per entry.
+//! The text form of an entry: a document a citizen can read, of which there is exactly one per
+//! entry.
 //!
 //! ```text
 //! jukinet-entry/1
@@ -9,8 +10,8 @@
 //! affair 1-74-3
 //! ```
 //!
-//! One `key value` per line, keys in a fixed order, none twice, LF at the end of each. Not here: the
-//! rules of the values (`entry`).
+//! One `key value` per line, keys in a fixed order, none twice, LF at the end of each. Not here:
+//! the rules of the values (`entry`).
 
 use law::time::Timestamp;
 

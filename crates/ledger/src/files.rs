@@ -49,7 +49,8 @@ impl<'a> TileHashes<'a> {
     }
 }
 
-/// The tile that holds subtree (level, index), the height of the subtree in it, and its place there.
+/// The tile that holds subtree (level, index), the height of the subtree in it, and its place
+/// there.
 pub(crate) struct Slot {
     pub(crate) level: u8,
     pub(crate) tile: u64,

@@ -1,9 +1,11 @@
-//! What was done: an append-only ledger whose every line can be checked by someone who trusts none of us.
+//! What was done: an append-only ledger whose every line can be checked by someone who trusts none
+//! of us.
 //!
-//! Leaves are salted commitments to entries, so that the published log says nothing about anyone; an
-//! entry opens with its salt, for the resident it is about, and proves its place in the log. Formats
-//! are those of the C2SP specifications (tlog-tiles, signed-note, tlog-checkpoint, tlog-cosignature,
-//! tlog-proof) over the Merkle tree of RFC 6962, so that tools no one here wrote can verify them.
+//! Leaves are salted commitments to entries, so that the published log says nothing about anyone;
+//! an entry opens with its salt, for the resident it is about, and proves its place in the log.
+//! Formats are those of the C2SP specifications (tlog-tiles, signed-note, tlog-checkpoint,
+//! tlog-cosignature, tlog-proof) over the Merkle tree of RFC 6962, so that tools no one here wrote
+//! can verify them.
 //!
 //! This crate knows no disk, clock, network or randomness: files come through [`LedgerFiles`],
 //! signatures through [`note::NoteSigner`], salts and times as arguments. It decides nothing about

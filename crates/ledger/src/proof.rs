@@ -1,5 +1,5 @@
-//! One leaf's proof as text (C2SP tlog-proof@v1): index, hashes and the signed checkpoint, enough to
-//! check offline that an entry stands in a ledger.
+//! One leaf's proof as text (C2SP tlog-proof@v1): index, hashes and the signed checkpoint, enough
+//! to check offline that an entry stands in a ledger.
 //!
 //! Not here: what the leaf means (`entry`, `view`).
 

@@ -1,5 +1,5 @@
-//! The writing side of the published files, without writing: leaves go in, file names and bytes come
-//! out, and the store puts them on disk.
+//! The writing side of the published files, without writing: leaves go in, file names and bytes
+//! come out, and the store puts them on disk.
 //!
 //! Kept in memory is the right edge alone: at most 255 leaves and 255 hashes per tile level. Not
 //! here: disk, order of writes against the checkpoint (files first, then the checkpoint), signing.
@@ -92,8 +92,8 @@ impl Publication {
         publication
     }
 
-    /// Taken up again from the files of a tree of `size` leaves with this `root`, which comes from a
-    /// verified checkpoint.
+    /// Taken up again from the files of a tree of `size` leaves with this `root`, which comes from
+    /// a verified checkpoint.
     ///
     /// # Errors
     /// [`PublicationError`]; the remedy is always [`Self::from_leaf_data`].

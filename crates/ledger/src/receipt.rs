@@ -19,8 +19,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The only way to make one. To be called after the commit that holds the entry returned, by the
-    /// runner and by the simulated world, and by no one else.
+    /// The only way to make one. To be called after the commit that holds the entry returned, by
+    /// the runner and by the simulated world, and by no one else.
     pub fn assert_durable(
         entry: EntryId,
         ledger: impl Into<String>,

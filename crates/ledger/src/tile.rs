@@ -251,7 +251,8 @@ pub fn decode_bundle(bytes: &[u8], width: u16) -> Result<Vec<[u8; LEAF_DATA_BYTE
     Ok(leaves)
 }
 
-/// The hash `height` levels above the hashes of a tile: the `place`-th run of `1 << height` of them.
+/// The hash `height` levels above the hashes of a tile: the `place`-th run of `1 << height` of
+/// them.
 pub(crate) fn within(hashes: &[Hash], height: u8, place: usize) -> Option<Hash> {
     let run = 1_usize.checked_shl(u32::from(height))?;
     let start = place.checked_mul(run)?;

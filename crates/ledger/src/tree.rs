@@ -1,7 +1,8 @@
 //! The Merkle tree of RFC 6962: hashes, the frontier that grows it, and a whole tree in memory.
 //!
-//! Not here: proofs (`proofs`), files (`tile`). The frontier keeps one hash per set bit of the size,
-//! so that appending costs O(log n) and a ledger of any age is extended from about twenty hashes.
+//! Not here: proofs (`proofs`), files (`tile`). The frontier keeps one hash per set bit of the
+//! size, so that appending costs O(log n) and a ledger of any age is extended from about twenty
+//! hashes.
 
 use std::fmt;
 
@@ -58,7 +59,8 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash(hasher.finalize().into())
 }
 
-/// The right edge of an append-only tree: the complete subtrees that make up its size, largest first.
+/// The right edge of an append-only tree: the complete subtrees that make up its size, largest
+/// first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frontier {
     size: u64,

@@ -1,5 +1,6 @@
-//! A whole ledger checked by someone who has its files and its verifier key and trusts nothing else:
-//! every leaf hash, every tile of every level and the root are computed again from the entry bundles.
+//! A whole ledger checked by someone who has its files and its verifier key and trusts nothing
+//! else: every leaf hash, every tile of every level and the root are computed again from the entry
+//! bundles.
 //!
 //! Not here: what the entries say. Commitments stay closed, so an auditor needs no one's data.
 
@@ -267,8 +268,8 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// Reads all entry bundles and compares every full tile as soon as it is complete, so that memory
-    /// stays at the right edge whatever the size.
+    /// Reads all entry bundles and compares every full tile as soon as it is complete, so that
+    /// memory stays at the right edge whatever the size.
     fn entries(&self, size: u64) -> Result<Publication, Damage> {
         let mut publication = Publication::new();
         for index in 0..size.div_ceil(256) {

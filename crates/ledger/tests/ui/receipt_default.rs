@@ -1,0 +1,4 @@
+//! A receipt out of nothing.
+fn main() {
+    let _ = ledger::Receipt::default();
+}
