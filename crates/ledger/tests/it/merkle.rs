@@ -160,3 +160,17 @@ proptest! {
         }
     }
 }
+
+/// Sizes come from checkpoints and proofs that strangers hand over.
+#[test]
+fn the_largest_sizes_are_refused_without_overflow() {
+    let (tree, hashes) = tree_of(1);
+    let path = vec![hashes[0]; 64];
+    for (index, size) in [(0, u64::MAX), (u64::MAX - 1, u64::MAX), (u64::MAX, u64::MAX), (0, 0)] {
+        assert!(verify_inclusion(&hashes[0], index, size, &path, &hashes[0]).is_err());
+        assert!(verify_consistency(index, &hashes[0], size, &hashes[0], &path).is_err());
+        assert!(inclusion_proof(&tree, index, size).is_err());
+    }
+    assert!(consistency_proof(&tree, u64::MAX - 1, u64::MAX).is_err());
+    assert!(root(&tree, u64::MAX).is_err());
+}

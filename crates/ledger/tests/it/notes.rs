@@ -9,6 +9,7 @@ use ledger::checkpoint::{
 };
 use ledger::note::{KeyKind, Note, NoteError, VerifierKey, sign_note};
 use ledger::{MemoryTree, consistency_proof, leaf_hash, root};
+use proptest::prelude::*;
 
 use crate::support::{ORIGIN, TestSigner, leaf};
 
@@ -151,4 +152,38 @@ fn a_checkpoint_is_shown_to_continue_another() {
     let wrong = verify_continues(&at(12), &at(40), &proof, &signer.vkey);
     assert!(matches!(wrong, Err(CheckpointError::Inconsistent { old: 12, new: 40, .. })));
     assert!(verify_continues(&at(40), &at(11), &proof, &signer.vkey).is_err());
+}
+
+/// Bits of every grammar here, so that random texts get past the first check.
+fn scraps() -> impl Strategy<Value = String> {
+    let scrap = prop_oneof![
+        Just("\n\n".to_owned()),
+        Just("— ".to_owned()),
+        Just(NEUMANN_NOTE.to_owned()),
+        Just(NEUMANN_KEY.to_owned()),
+        Just("c2sp.org/tlog-proof@v1\nindex ".to_owned()),
+        Just("jukinet-entry/1\nkind provision\nat 2026-11-22T01:03:00.000Z\n".to_owned()),
+        Just("18446744073709551616\n".to_owned()),
+        "[A-Za-z0-9+/=]{0,60}\n?",
+        any::<String>(),
+    ];
+    proptest::collection::vec(scrap, 0..8).prop_map(|scraps| scraps.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn no_text_breaks_a_reader(text in scraps()) {
+        let signer = TestSigner::ledger(ORIGIN, 1);
+        prop_assert!(parse_and_verify(&text, &signer.vkey).is_err());
+        if let Ok(key) = VerifierKey::parse(&text) {
+            prop_assert_eq!(key.to_string(), text.trim_end());
+        }
+        if let Ok(proof) = ledger::proof::parse(&text) {
+            prop_assert!(proof.verify(&[0; 32], &signer.vkey, &[]).is_err());
+        }
+        prop_assert!(ledger::Entry::parse(text.as_bytes()).is_err());
+        let _ = Checkpoint::parse(&text);
+    }
 }
