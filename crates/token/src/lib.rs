@@ -22,4 +22,4 @@ pub use key::{KeyKind, KeyName, PublicKey, Token, TokenKind, WRAP_VALUE_BYTES_MA
 pub use software::SoftwareToken;
 
 /// Entropy, handed in: see `law`.
-pub type Dice<'a> = &'a mut dyn FnMut(&mut [u8]);
+pub use law::Dice;
