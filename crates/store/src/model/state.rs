@@ -1,0 +1,269 @@
+//! The plain maps of [`super::ModelStore`], and how each write changes them. Total: whatever could be
+//! refused was refused before it came here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use law::code::RecordCode;
+use law::inquiry::Held;
+use law::query::{Probe, terms};
+use ledger::commitment;
+use node::ports::{Counter, ForeignEntry, HistoryRow, Leaf, OpenEntry, Write};
+use wire::NodeId;
+
+use crate::row::ResidentRow;
+
+/// One change, complete: performing it again on another copy gives the same.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Write(Write),
+    Leaf { leaf: Leaf, salt: [u8; 32] },
+}
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    acknowledged: u64,
+    last: u64,
+    items: BTreeMap<u64, Vec<u8>>,
+}
+
+/// Everything one store holds.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    residents: BTreeMap<u64, ResidentRow>,
+    by_code: BTreeMap<String, u64>,
+    terms: BTreeMap<(u8, String), BTreeSet<u64>>,
+    /// (person, row), oldest first.
+    history: Vec<(u64, HistoryRow)>,
+    entries: Vec<(Leaf, [u8; 32])>,
+    foreign: Vec<(RecordCode, ForeignEntry)>,
+    queues: BTreeMap<NodeId, Queue>,
+    counters: BTreeMap<Counter, u64>,
+    requests: BTreeMap<[u8; 16], u64>,
+    directory: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("residents", &self.residents.len())
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(super) fn perform(&mut self, op: &Op) {
+        match op {
+            Op::Leaf { leaf, salt } => self.entries.push((leaf.clone(), *salt)),
+            Op::Write(write) => self.write(write),
+        }
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::PutResident(held) => self.put_resident(held),
+            Write::ReplaceCode { previous, held } => self.replace_code(previous, held),
+            Write::AppendHistory { code, row } => {
+                let id = self.id_of(code);
+                self.history.extend(id.map(|id| (id, row.clone())));
+            }
+            Write::SetCounter(counter, value) => {
+                let kept = self.counters.entry(counter.clone()).or_default();
+                *kept = (*kept).max(*value);
+            }
+            Write::Enqueue { to, payload } => {
+                let queue = self.queues.entry(to.clone()).or_default();
+                queue.last = queue.last.saturating_add(1);
+                queue.items.insert(queue.last, payload.clone());
+            }
+            Write::Acknowledge { to, up_to } => {
+                if let Some(queue) = self.queues.get_mut(to) {
+                    queue.acknowledged = queue.acknowledged.max((*up_to).min(queue.last));
+                    queue.items.retain(|sequence, _| sequence > up_to);
+                }
+            }
+            Write::RequestSeen { request, until } => {
+                let kept = self.requests.entry(*request).or_default();
+                *kept = (*kept).max(until.0);
+            }
+            Write::ForgetRequestsBefore(before) => {
+                self.requests.retain(|_, until| *until >= before.0);
+            }
+            Write::PutDirectory(bytes) => self.directory = Some(bytes.clone()),
+            Write::PutForeign { subject, entry } => self.foreign.push((*subject, entry.clone())),
+        }
+    }
+
+    fn id_of(&self, code: &RecordCode) -> Option<u64> {
+        self.by_code.get(code.expose()).copied()
+    }
+
+    fn put_resident(&mut self, held: &Held) {
+        match self.id_of(&held.identity.code) {
+            Some(id) => {
+                let former = self.remove(id).map(|row| row.former).unwrap_or_default();
+                self.insert(id, ResidentRow::new(held.clone(), former));
+            }
+            None => {
+                // Numbered as the adapter does, so that both give candidates in the same order.
+                let id = self.residents.last_key_value().map_or(1, |(id, _)| id.saturating_add(1));
+                self.insert(id, ResidentRow::new(held.clone(), []));
+            }
+        }
+    }
+
+    fn replace_code(&mut self, previous: &RecordCode, held: &Held) {
+        let code = &held.identity.code;
+        let Some(id) = self.id_of(previous).filter(|_| previous != code) else {
+            return self.put_resident(held);
+        };
+        let mut codes = self.remove(id).map(|row| row.former).unwrap_or_default();
+        if let Some(other) = self.id_of(code) {
+            codes.extend(self.remove(other).map(|row| row.former).unwrap_or_default());
+            for (person, _) in &mut self.history {
+                if *person == other {
+                    *person = id;
+                }
+            }
+        }
+        codes.push(*previous);
+        self.insert(id, ResidentRow::new(held.clone(), codes));
+    }
+
+    fn insert(&mut self, id: u64, row: ResidentRow) {
+        self.by_code.insert(row.held.identity.code.expose().to_owned(), id);
+        for term in terms(&row.held.identity) {
+            self.terms.entry((term.kind.number(), term.text)).or_default().insert(id);
+        }
+        self.residents.insert(id, row);
+    }
+
+    fn remove(&mut self, id: u64) -> Option<ResidentRow> {
+        let row = self.residents.remove(&id)?;
+        self.by_code.remove(row.held.identity.code.expose());
+        for term in terms(&row.held.identity) {
+            let key = (term.kind.number(), term.text);
+            if let Some(people) = self.terms.get_mut(&key) {
+                people.remove(&id);
+                if people.is_empty() {
+                    self.terms.remove(&key);
+                }
+            }
+        }
+        Some(row)
+    }
+
+    fn row_of(&self, code: &RecordCode) -> Option<&ResidentRow> {
+        self.residents.get(&self.id_of(code)?)
+    }
+
+    fn codes_of(&self, code: &RecordCode) -> Vec<RecordCode> {
+        let former = self.row_of(code).map(|row| row.former.clone()).unwrap_or_default();
+        std::iter::once(*code).chain(former).collect()
+    }
+
+    pub(super) fn resident(&self, code: &RecordCode) -> Option<&Held> {
+        self.row_of(code).map(|row| &row.held)
+    }
+
+    pub(super) fn residents(&self) -> impl Iterator<Item = &Held> {
+        self.residents.values().map(|row| &row.held)
+    }
+
+    pub(super) fn present_count(&self) -> u64 {
+        count(self.residents().filter(|held| !held.removed).count())
+    }
+
+    pub(super) fn entries_count(&self) -> u64 {
+        count(self.entries.len())
+    }
+
+    pub(super) fn candidates(&self, probe: &Probe, most: usize) -> Vec<Held> {
+        let people = self.terms.get(&(probe.kind.number(), probe.text.clone()));
+        people
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.residents.get(id))
+            .take(most)
+            .map(|row| row.held.clone())
+            .collect()
+    }
+
+    pub(super) fn counter(&self, counter: &Counter) -> u64 {
+        self.counters.get(counter).copied().unwrap_or(0)
+    }
+
+    pub(super) fn queued(&self, to: &NodeId, after: u64, max: usize) -> Vec<(u64, Vec<u8>)> {
+        let Some(first) = after.checked_add(1) else { return Vec::new() };
+        let items = self.queues.get(to).map(|queue| queue.items.range(first..));
+        items
+            .into_iter()
+            .flatten()
+            .take(max)
+            .map(|(sequence, item)| (*sequence, item.clone()))
+            .collect()
+    }
+
+    pub(super) fn queue_bounds(&self, to: &NodeId) -> (u64, u64) {
+        self.queues.get(to).map_or((0, 0), |queue| (queue.acknowledged, queue.last))
+    }
+
+    pub(super) fn request_seen(&self, request: &[u8; 16]) -> bool {
+        self.requests.contains_key(request)
+    }
+
+    pub(super) fn directory(&self) -> Option<Vec<u8>> {
+        self.directory.clone()
+    }
+
+    fn numbered(&self) -> impl DoubleEndedIterator<Item = (u64, &Leaf, &[u8; 32])> {
+        self.entries.iter().enumerate().map(|(index, (leaf, salt))| (count(index), leaf, salt))
+    }
+
+    pub(super) fn entries_about(&self, code: &RecordCode, max: usize) -> Vec<OpenEntry> {
+        let codes = self.codes_of(code);
+        self.numbered()
+            .rev()
+            .filter(|(_, leaf, _)| leaf.subject.is_some_and(|subject| codes.contains(&subject)))
+            .take(max)
+            .map(open)
+            .collect()
+    }
+
+    pub(super) fn entries_from(&self, first: u64, max: usize) -> Vec<OpenEntry> {
+        self.numbered().skip(place(first)).take(max).map(open).collect()
+    }
+
+    pub(super) fn foreign_about(&self, code: &RecordCode, max: usize) -> Vec<ForeignEntry> {
+        let codes = self.codes_of(code);
+        let about = self.foreign.iter().rev().filter(|(subject, _)| codes.contains(subject));
+        about.take(max).map(|(_, foreign)| foreign.clone()).collect()
+    }
+
+    pub(super) fn history(&self, code: &RecordCode, max: usize) -> Vec<HistoryRow> {
+        let Some(id) = self.id_of(code) else { return Vec::new() };
+        let rows = self.history.iter().rev().filter(|(person, _)| *person == id);
+        rows.take(max).map(|(_, row)| row.clone()).collect()
+    }
+
+    /// Leaf data `first..until`.
+    pub(super) fn leaves(&self, first: u64, until: u64) -> Vec<[u8; 32]> {
+        self.numbered()
+            .skip(place(first))
+            .take(place(until.saturating_sub(first)))
+            .map(|(_, leaf, salt)| commitment(salt, &leaf.entry))
+            .collect()
+    }
+}
+
+fn open((index, leaf, salt): (u64, &Leaf, &[u8; 32])) -> OpenEntry {
+    OpenEntry { index, entry: leaf.entry.clone(), salt: *salt }
+}
+
+fn place(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,351 @@
+//! Look-ups of [`SqliteStore`]: by keyed digest, then opened, then compared. No rule is decided here.
+
+use law::code::RecordCode;
+use law::inquiry::Held;
+use law::query::{IndexKind, Probe};
+use ledger::{leaf_hash, proof, verify_inclusion};
+use node::ports::{Counter, ForeignEntry, HistoryRow, Looked, OpenEntry, ReadError, Reads};
+use rusqlite::{OptionalExtension, Row, params};
+use wire::NodeId;
+
+use super::SqliteStore;
+use crate::keys::Domain;
+use crate::month::Month;
+use crate::row::{EntryRow, ForeignRow, ResidentRow, decode_history};
+use crate::schema::{from_sql, read_error, to_sql};
+use crate::seal;
+
+/// Name of the number of residents who are not removed, kept beside the rows so that the
+/// heartbeat's count costs nothing.
+pub(super) const RESIDENTS_NAME: &str = "residents";
+
+/// A row of a table whose rows belong to cohorts: key, second key, cohort, sealed.
+type CohortRow = (i64, i64, i32, Vec<u8>);
+
+impl SqliteStore {
+    /// The person with this code and the row's number.
+    pub(super) fn find(&self, code: &RecordCode) -> Looked<Option<(i64, ResidentRow)>> {
+        let kind = IndexKind::Code.number();
+        let digest = self.keys.digest(Domain::Term(kind), code.expose());
+        let mut statement = self.prepare(
+            "SELECT r.id, r.epoch, r.sealed FROM term t JOIN resident r ON r.id = t.resident
+             WHERE t.digest = ?1 AND t.kind = ?2",
+        )?;
+        let mut rows = statement.query(params![digest, kind]).map_err(read_error)?;
+        while let Some(row) = rows.next().map_err(read_error)? {
+            let (id, found) = self.resident_in(row)?;
+            // Two codes may share a truncated digest; only the opened row decides.
+            if found.held.identity.code == *code {
+                return Ok(Some((id, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Open a row of (id, epoch, sealed).
+    pub(super) fn resident_in(&self, row: &Row<'_>) -> Looked<(i64, ResidentRow)> {
+        let sealed = ReadError::Sealed { table: "resident" };
+        let id: i64 = row.get(0).map_err(read_error)?;
+        let epoch: u32 = row.get(1).map_err(read_error)?;
+        let bytes = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
+        let Ok(cipher) = self.keys.row(epoch) else { return Err(sealed) };
+        let plain = seal::open(&cipher, &resident_place(id, epoch), bytes);
+        match plain.map(|plain| ResidentRow::decode(&plain)) {
+            Ok(Ok(found)) => Ok((id, found)),
+            _ => Err(sealed),
+        }
+    }
+
+    /// The person's code and the codes the person had before.
+    fn codes_of(&self, code: &RecordCode) -> Looked<Vec<RecordCode>> {
+        let mut codes = vec![*code];
+        if let Some((_, row)) = self.find(code)? {
+            codes.extend(row.former);
+        }
+        Ok(codes)
+    }
+
+    pub(super) fn prepare(&self, sql: &str) -> Looked<rusqlite::CachedStatement<'_>> {
+        self.db.prepare_cached(sql).map_err(read_error)
+    }
+
+    pub(super) fn open_entry(&self, index: i64, cohort: i32, sealed: &[u8]) -> Looked<EntryRow> {
+        self.open_in_cohort("entry", &index.to_be_bytes(), cohort, sealed)
+            .and_then(|plain| EntryRow::decode(&plain).ok())
+            .ok_or(ReadError::Sealed { table: "entry" })
+    }
+
+    pub(super) fn open_history(&self, row: &CohortRow) -> Looked<HistoryRow> {
+        let (id, resident, cohort, sealed) = row;
+        self.open_in_cohort("history", &history_key(*id, *resident), *cohort, sealed)
+            .and_then(|plain| decode_history(&plain).ok())
+            .ok_or(ReadError::Sealed { table: "history" })
+    }
+
+    pub(super) fn open_foreign(&self, id: i64, cohort: i32, sealed: &[u8]) -> Looked<ForeignRow> {
+        self.open_in_cohort("foreign_entry", &id.to_be_bytes(), cohort, sealed)
+            .and_then(|plain| ForeignRow::decode(&plain).ok())
+            .ok_or(ReadError::Sealed { table: "foreign_entry" })
+    }
+
+    fn open_in_cohort(
+        &self,
+        table: &str,
+        key: &[u8],
+        cohort: i32,
+        sealed: &[u8],
+    ) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        let cipher = self.keys.cohort(&self.db, Month::from_number(cohort)).ok().flatten()?;
+        seal::open(&cipher, &seal::place(table, key), sealed).ok()
+    }
+
+    fn entries_of_code(&self, code: &RecordCode, max: usize) -> Looked<Vec<OpenEntry>> {
+        let mut statement = self.prepare(
+            "SELECT e.idx, e.cohort, e.sealed FROM entry_subject s JOIN entry e ON e.idx = s.idx
+             WHERE s.digest = ?1 AND e.sealed IS NOT NULL ORDER BY s.idx DESC",
+        )?;
+        let digest = self.keys.digest(Domain::Entry, code.expose());
+        let mut rows = statement.query([digest]).map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) =
+            if found.len() < max { rows.next() } else { Ok(None) }.map_err(read_error)?
+        {
+            let (index, opened) = self.entry_in(row)?;
+            if opened.subject == Some(*code) {
+                found.push(open(index, opened));
+            }
+        }
+        Ok(found)
+    }
+
+    fn entry_in(&self, row: &Row<'_>) -> Looked<(i64, EntryRow)> {
+        let index: i64 = row.get(0).map_err(read_error)?;
+        let cohort: i32 = row.get(1).map_err(read_error)?;
+        let sealed = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
+        Ok((index, self.open_entry(index, cohort, sealed)?))
+    }
+
+    fn foreign_of_code(&self, code: &RecordCode, max: usize) -> Looked<Vec<(i64, ForeignEntry)>> {
+        let mut statement = self.prepare(
+            "SELECT id, cohort, sealed FROM foreign_entry WHERE digest = ?1 ORDER BY id DESC",
+        )?;
+        let digest = self.keys.digest(Domain::Foreign, code.expose());
+        let mut rows = statement.query([digest]).map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) =
+            if found.len() < max { rows.next() } else { Ok(None) }.map_err(read_error)?
+        {
+            let id: i64 = row.get(0).map_err(read_error)?;
+            let cohort: i32 = row.get(1).map_err(read_error)?;
+            let sealed = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
+            let opened = self.open_foreign(id, cohort, sealed)?;
+            if opened.subject == *code {
+                found.push((id, opened.foreign));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A number kept by name; 0 when never set.
+    pub(super) fn number(&self, name: &str) -> Looked<u64> {
+        let value: Option<i64> = self
+            .prepare("SELECT value FROM counter WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()
+            .map_err(read_error)?;
+        Ok(value.map_or(0, from_sql))
+    }
+}
+
+impl Reads for SqliteStore {
+    fn resident(&self, code: &RecordCode) -> Looked<Option<Held>> {
+        Ok(self.find(code)?.map(|(_, row)| row.held))
+    }
+
+    fn candidates(&self, probe: &Probe, max: usize) -> Looked<Vec<Held>> {
+        let kind = probe.kind.number();
+        let mut statement = self.prepare(
+            "SELECT r.id, r.epoch, r.sealed FROM term t JOIN resident r ON r.id = t.resident
+             WHERE t.digest = ?1 AND t.kind = ?2 ORDER BY t.resident LIMIT ?3",
+        )?;
+        let digest = self.keys.digest(Domain::Term(kind), &probe.text);
+        let mut rows = statement.query(params![digest, kind, limit(max, 1)]).map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(read_error)? {
+            found.push(self.resident_in(row)?.1.held);
+        }
+        Ok(found)
+    }
+
+    fn counter(&self, counter: &Counter) -> Looked<u64> {
+        self.number(&counter_name(counter))
+    }
+
+    fn queued(&self, to: &NodeId, after: u64, max: usize) -> Looked<Vec<(u64, Vec<u8>)>> {
+        let mut statement = self.prepare(
+            "SELECT sequence, sealed FROM queue_item WHERE destination = ?1 AND sequence > ?2
+             ORDER BY sequence LIMIT ?3",
+        )?;
+        let mut rows = statement
+            .query(params![to.as_str(), to_sql(after), limit(max, 0)])
+            .map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(read_error)? {
+            let sequence: i64 = row.get(0).map_err(read_error)?;
+            let sealed = row.get_ref(1).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
+            let plain = seal::open(self.keys.queue(), &queue_place(to.as_str(), sequence), sealed)
+                .map_err(|_| ReadError::Sealed { table: "queue_item" })?;
+            found.push((from_sql(sequence), plain.to_vec()));
+        }
+        Ok(found)
+    }
+
+    fn queue_bounds(&self, to: &NodeId) -> Looked<(u64, u64)> {
+        let bounds: Option<(i64, i64)> = self
+            .prepare("SELECT acknowledged, last FROM queue WHERE destination = ?1")?
+            .query_row([to.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(read_error)?;
+        Ok(bounds.map_or((0, 0), |(acked, last)| (from_sql(acked), from_sql(last))))
+    }
+
+    fn request_seen(&self, request: &[u8; 16]) -> Looked<bool> {
+        self.prepare("SELECT 1 FROM request WHERE id = ?1")?
+            .exists([request.as_slice()])
+            .map_err(read_error)
+    }
+
+    fn directory(&self) -> Looked<Option<Vec<u8>>> {
+        self.prepare("SELECT value FROM meta WHERE name = 'directory'")?
+            .query_row([], |row| row.get(0))
+            .optional()
+            .map_err(read_error)
+    }
+
+    fn entries_about(&self, code: &RecordCode, max: usize) -> Looked<Vec<OpenEntry>> {
+        let mut found = Vec::new();
+        for code in self.codes_of(code)? {
+            found.extend(self.entries_of_code(&code, max)?);
+        }
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.index));
+        found.truncate(max);
+        Ok(found)
+    }
+
+    fn entries_from(&self, first: u64, max: usize) -> Looked<Vec<OpenEntry>> {
+        let mut statement = self.prepare(
+            "SELECT idx, cohort, sealed FROM entry WHERE idx >= ?1 AND sealed IS NOT NULL
+             ORDER BY idx LIMIT ?2",
+        )?;
+        let mut rows =
+            statement.query(params![to_sql(first), limit(max, 0)]).map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(read_error)? {
+            let (index, opened) = self.entry_in(row)?;
+            found.push(open(index, opened));
+        }
+        Ok(found)
+    }
+
+    fn foreign_about(&self, code: &RecordCode, max: usize) -> Looked<Vec<ForeignEntry>> {
+        let mut found = Vec::new();
+        for code in self.codes_of(code)? {
+            found.extend(self.foreign_of_code(&code, max)?);
+        }
+        found.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+        found.truncate(max);
+        Ok(found.into_iter().map(|(_, foreign)| foreign).collect())
+    }
+
+    fn proof(&self, index: u64) -> Looked<Option<String>> {
+        let Some((checkpoint, note)) = self.published.latest() else { return Ok(None) };
+        if index >= checkpoint.size {
+            return Ok(None);
+        }
+        let hashes = self
+            .published
+            .inclusion(&self.files, index)
+            .map_err(|error| ReadError::Store(format!("ledger files: {error}; run fsck")))?;
+        let data: Vec<u8> = self
+            .prepare("SELECT leaf_data FROM entry WHERE idx = ?1")?
+            .query_row([to_sql(index)], |row| row.get(0))
+            .map_err(read_error)?;
+        // A proof from damaged files must not reach a resident who would find it wrong at home.
+        verify_inclusion(&leaf_hash(&data), index, checkpoint.size, &hashes, &checkpoint.root)
+            .map_err(|_| {
+                ReadError::Store("ledger files do not prove the entry; run fsck".into())
+            })?;
+        Ok(Some(proof::encode(index, &hashes, note)))
+    }
+
+    fn checkpoint(&self) -> Looked<Option<String>> {
+        Ok(self.published.latest().map(|(_, note)| note.to_owned()))
+    }
+
+    fn history(&self, code: &RecordCode, max: usize) -> Looked<Vec<HistoryRow>> {
+        let Some((resident, _)) = self.find(code)? else { return Ok(Vec::new()) };
+        let mut statement = self.prepare(
+            "SELECT id, resident, cohort, sealed FROM history WHERE resident = ?1
+             ORDER BY id DESC LIMIT ?2",
+        )?;
+        let mut rows = statement.query(params![resident, limit(max, 0)]).map_err(read_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(read_error)? {
+            found.push(self.open_history(&cohort_row(row).map_err(read_error)?)?);
+        }
+        Ok(found)
+    }
+
+    fn residents_count(&self) -> Looked<u64> {
+        self.number(RESIDENTS_NAME)
+    }
+
+    fn entries_count(&self) -> Looked<u64> {
+        let last: Option<i64> = self
+            .prepare("SELECT max(idx) FROM entry")?
+            .query_row([], |row| row.get(0))
+            .map_err(read_error)?;
+        Ok(last.map_or(0, |last| from_sql(last).saturating_add(1)))
+    }
+}
+
+fn open(index: i64, row: EntryRow) -> OpenEntry {
+    OpenEntry { index: from_sql(index), entry: row.entry, salt: row.salt }
+}
+
+pub(super) fn cohort_row(row: &Row<'_>) -> rusqlite::Result<CohortRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+pub(super) fn resident_place(id: i64, epoch: u32) -> Vec<u8> {
+    let mut key = id.to_be_bytes().to_vec();
+    key.extend_from_slice(&epoch.to_be_bytes());
+    seal::place("resident", &key)
+}
+
+/// The person is part of the place: a row moved to another person does not open.
+pub(super) fn history_key(id: i64, resident: i64) -> Vec<u8> {
+    let mut key = id.to_be_bytes().to_vec();
+    key.extend_from_slice(&resident.to_be_bytes());
+    key
+}
+
+pub(super) fn queue_place(destination: &str, sequence: i64) -> Vec<u8> {
+    let mut key = sequence.to_be_bytes().to_vec();
+    key.extend_from_slice(destination.as_bytes());
+    seal::place("queue_item", &key)
+}
+
+pub(crate) fn counter_name(counter: &Counter) -> String {
+    match counter {
+        Counter::AppliedFrom(node) => format!("applied-from/{}", node.as_str()),
+        Counter::Feed => "feed".into(),
+        Counter::DirectorySerial => "directory-serial".into(),
+        Counter::Disclosed => "disclosed".into(),
+    }
+}
+
+/// `max` rows and `more`, as SQLite counts.
+fn limit(max: usize, more: i64) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX).saturating_add(more)
+}
