@@ -1,11 +1,11 @@
-//! Why an inquiry is refused: one enum in order of precedence, and the smaller mapping that travels.
-//! Not the checks themselves (`inquiry`, `query`).
+//! Why an inquiry is refused: one enum in order of precedence, and the smaller mapping that
+//! travels. Not the checks themselves (`inquiry`, `query`).
 
 use thiserror::Error;
 
 /// A refusal. The order of the variants is the order of precedence: who asks, then whether the
-/// request is this one and fresh, then by what right, then what is asked. An asker who breaks several
-/// rules learns only the first, so nobody explores the data rules with a card that may not ask.
+/// request is this one and fresh, then by what right, then what is asked. An asker who breaks
+/// several rules learns only the first, so nobody explores the data rules with a card that may not ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
 pub enum Denial {
     #[error("operator card is not in the directory; ask with a registered card")]
@@ -227,9 +227,9 @@ impl Denial {
                 S1_QUERY,
                 "前方一致は「氏名1字＋住所全部」、「氏名全部＋都道府県・市町村名を除いた住所1字」、\
                  「氏名1字＋生年月日全部」以上を入力してください。",
-                "A prefix needs at least: one character of the name and the whole address; the whole \
-                 name and one character of the address after the municipality; or one character of \
-                 the name and the whole date of birth.",
+                "A prefix needs at least: one character of the name and the whole address; the \
+                 whole name and one character of the address after the municipality; or one \
+                 character of the name and the whole date of birth.",
             ),
             Self::MoreThan50 => refusal(
                 "more-than-50",

@@ -1,8 +1,8 @@
 //! The folded forms that searching compares: one function each for names, readings and addresses,
 //! applied alike to what is stored and to what is asked. Never used for display.
 //!
-//! Folding only merges what registers confuse (old and new shapes, widths, spaces); it never turns a
-//! character into "anything". Wildcard characters stay the characters they are.
+//! Folding only merges what registers confuse (old and new shapes, widths, spaces); it never turns
+//! a character into "anything". Wildcard characters stay the characters they are.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

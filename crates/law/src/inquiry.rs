@@ -1,8 +1,8 @@
 //! The decision: an [`Inquiry`] becomes a [`Permit`] or a [`Denial`], a permit and what was found
 //! become a [`Release`]. Nothing else in the program makes either value.
 //!
-//! This is a leaf module on purpose: private fields are visible to descendant modules, so there must
-//! be none. Recording (`ledger`) and sending (`node`) come after and cannot be skipped, because the
+//! This is a leaf module on purpose: private fields are visible to descendant modules, so there
+//! must be none. Recording (`ledger`) and sending (`node`) come after and cannot be skipped, because the
 //! outbox takes only a release with its receipt.
 
 use crate::affair::{self, Affair, AffairId, AgencyCode, Channel, Epoch};
@@ -15,8 +15,8 @@ use crate::query::{PROVISION_PERSONS_MAX, Query, QueryDraft, QueryMode};
 use crate::recipient;
 use crate::time::{Date, Timestamp};
 
-/// How far the clock of a terminal and that of the responder may lie apart. Together with the memory
-/// of seen requests, which must be at least this long, it makes a recorded request worthless.
+/// How far the clock of a terminal and that of the responder may lie apart. Together with the
+/// memory of seen requests, which must be at least this long, it makes a recorded request worthless.
 pub const ASKED_AT_SKEW_MS_MAX: u64 = 60_000;
 /// Longest case number, in characters: it stands in the resident's list, one line.
 pub const CASE_NUMBER_CHARS_MAX: usize = 40;
@@ -182,8 +182,8 @@ macro_rules! grounds_getters {
     };
 }
 
-/// Proof that this organ may ask this, now, for this affair. Made by [`authorize`] only; consumed by
-/// [`Permit::release`]; neither copied nor kept.
+/// Proof that this organ may ask this, now, for this affair. Made by [`authorize`] only; consumed
+/// by [`Permit::release`]; neither copied nor kept.
 #[derive(Debug)]
 pub struct Permit {
     query: Query,
@@ -243,7 +243,7 @@ impl ProvidedPerson {
     }
 }
 
-/// Decides an inquiry. The checks run in the order of [`Denial`]; the first that fails is the answer.
+/// Decides an inquiry. The checks run in the order of [`Denial`]; the first failing one answers.
 pub fn authorize(inquiry: Inquiry) -> Result<Permit, Denial> {
     let today = inquiry.now.date_in_japan();
     let operator = card_stands(&inquiry, today)?;

@@ -1,8 +1,8 @@
-//! What may be done: who may learn what about whom, under which article. Pure: no clock, no disk, no
-//! network, no randomness; whatever a rule needs is an argument.
+//! What may be done: who may learn what about whom, under which article. Pure: no clock, no disk,
+//! no network, no randomness; whatever a rule needs is an argument.
 //!
-//! This crate is the only place that decides. It is not where bytes are parsed (`wire`), where things
-//! are kept (`store`) or where the decision is recorded (`ledger`).
+//! This crate is the only place that decides. It is not where bytes are parsed (`wire`), where
+//! things are kept (`store`) or where the decision is recorded (`ledger`).
 
 pub mod affair;
 pub mod change;

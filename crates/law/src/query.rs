@@ -118,8 +118,8 @@ impl fmt::Debug for Query {
 }
 
 impl Query {
-    /// Reads a draft; refuses with [`Denial::QueryShape`] what is none of the three combinations and
-    /// with [`Denial::PrefixTooShort`] what is a combination below the minimum.
+    /// Reads a draft; refuses with [`Denial::QueryShape`] what is none of the three combinations
+    /// and with [`Denial::PrefixTooShort`] what is a combination below the minimum.
     pub fn parse(draft: &QueryDraft) -> Result<Self, Denial> {
         let prefix = draft.prefix;
         let form = match (&draft.code, &draft.name, &draft.address, &draft.birth) {

@@ -10,8 +10,8 @@ use crate::organ::Organ;
 /// The appended tables an asker may name towards a responder; empty where none gives a right.
 ///
 /// Then (法30条の7, 30条の8, 30条の10): the center answers agencies (table 1), prefectures (3) and
-/// municipalities (4) for the delegating governors, a prefecture the municipalities of its area (2),
-/// and uses its own for table 5. Now (30条の9 to 30条の12, 30条の15): only the center provides, to
+/// municipalities (4) for the delegating governors, a prefecture the municipalities of its area
+/// (2), and uses its own for table 5. Now (30条の9 to 30条の12, 30条の15): only the center provides, to
 /// municipalities under 2 and 4; a prefecture uses its own for tables 5 and 6.
 #[must_use]
 pub fn tables(epoch: Epoch, asker: &Organ, responder: &Organ) -> &'static [u8] {

@@ -98,6 +98,10 @@ fn what_looks_like_a_wildcard_is_a_character() {
         let query = Query::parse(&draft(name, Some(address), None, true)).unwrap();
         assert!(!query.matches(&hanako), "{name} {address}");
     }
+    // A prefix is the beginning, not any part: 甲乙 stands in 甲甲乙, but not in front.
+    let begins = Query::parse(&draft("甲乙", None, Some("1985-04-01"), true)).unwrap();
+    assert!(!begins.matches(&person(1, "甲 甲乙", "東京都国立市東1", "1985-04-01")));
+    assert!(begins.matches(&person(1, "甲 乙甲", "東京都国立市東1", "1985-04-01")));
     let unknown = Query::parse(&draft("住基花子", None, Some("1930-00-00"), false)).unwrap();
     assert!(!unknown.matches(&hanako));
     assert!(unknown.matches(&person(1, "住基花子", "国立市東1", "1930-00-00")));
