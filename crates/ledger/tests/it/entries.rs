@@ -100,6 +100,17 @@ fn malformed_texts_are_refused() {
 }
 
 #[test]
+fn numbers_have_one_spelling() {
+    let entry = Entry::build(EntryKind::NoticesReceived, AT, "center").count(3).first(0).last(2);
+    let good = String::from_utf8(entry.finish().unwrap().encode()).unwrap();
+    assert!(good.ends_with("count 3\nfirst 0\nlast 2\n"));
+    for count in ["03", "+3", "-3", "3.0", "３", "18446744073709551616"] {
+        let bad = good.replace("count 3", &format!("count {count}"));
+        assert!(Entry::parse(bad.as_bytes()).is_err(), "{count}");
+    }
+}
+
+#[test]
 fn only_entries_about_one_person_name_one() {
     let code = RecordCode::from_ten_digits(1_234_567_890).unwrap();
     for kind in EntryKind::ALL {

@@ -3,8 +3,8 @@
 //! Not here: files and signatures.
 
 use ledger::{
-    Frontier, Hash, MemoryTree, consistency_proof, empty_root, inclusion_proof, leaf_hash, root,
-    verify_consistency, verify_inclusion,
+    Frontier, Hash, MemoryTree, ProofFault, consistency_proof, empty_root, inclusion_proof,
+    leaf_hash, root, verify_consistency, verify_inclusion,
 };
 use proptest::prelude::*;
 
@@ -89,6 +89,13 @@ fn every_small_proof_holds_and_no_other_does() {
                 assert_eq!(held.is_ok(), other == index, "{index} {other} of {size}");
             }
             assert!(inclusion_proof(&tree, size, size).is_err());
+            let longer: Vec<Hash> = path.iter().copied().chain([head]).collect();
+            let mut others = vec![longer];
+            others.extend(path.split_last().map(|(_, shorter)| shorter.to_vec()));
+            for other in others {
+                let held = verify_inclusion(&hashes[index as usize], index, size, &other, &head);
+                assert_eq!(held, Err(ProofFault::WrongLength));
+            }
         }
         for old in 0..=size {
             let path = consistency_proof(&tree, old, size).unwrap();

@@ -3,7 +3,10 @@
 //! Not here: damage (`damage`).
 
 use ledger::publication::PublicationError;
-use ledger::tile::{TileAddress, TileError, TileLevel, addresses};
+use ledger::tile::{
+    TileAddress, TileError, TileLevel, addresses, decode_bundle, decode_tile, encode_bundle,
+    encode_tile,
+};
 use ledger::{
     HashReader, MemoryTree, Publication, TileHashes, consistency_proof, inclusion_proof, leaf_hash,
     root, verify_consistency, verify_inclusion,
@@ -73,6 +76,28 @@ fn only_canonical_paths_are_read() {
         "",
     ] {
         assert_eq!(TileAddress::parse(path), Err(TileError::Path), "{path}");
+    }
+}
+
+#[test]
+fn tiles_and_bundles_have_one_length_and_one_framing() {
+    let hashes: Vec<_> = (0..3).map(|index| leaf_hash(&leaf(index))).collect();
+    let tile = encode_tile(&hashes);
+    assert_eq!(decode_tile(&tile, 3).unwrap(), hashes);
+    let bundle = encode_bundle(&leaves(3));
+    assert_eq!(bundle[..3], [0, 32, leaf(0)[0]]);
+    assert_eq!(decode_bundle(&bundle, 3).unwrap(), leaves(3));
+    for width in [0, 2, 4, 256] {
+        assert!(matches!(decode_tile(&tile, width), Err(TileError::Length { .. })));
+        assert!(matches!(decode_bundle(&bundle, width), Err(TileError::Length { .. })));
+    }
+    let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+    assert!(decode_tile(&longer(&tile), 3).is_err());
+    assert!(decode_bundle(&longer(&bundle), 3).is_err());
+    for at in [34, 35] {
+        let mut bytes = bundle.clone();
+        bytes[at] ^= 1;
+        assert_eq!(decode_bundle(&bytes, 3), Err(TileError::LeafLength(1)));
     }
 }
 
