@@ -3,12 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use law::inquiry::ProvidedPerson;
+use law::query::QueryDraft;
+use node::terminal::{InquiryForm, Outcome};
+use serde_json::{Value, json};
+use wire::{Answer, Refusal};
 
+use super::operator::{self, Stopped};
 use crate::talk::{Exit, Talk};
 
 /// Options of `inquire`. Debug is by hand: what is asked is personal.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01")]
+#[command(after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01\n\nThe affair's table says which server answers. Exit codes: 0 answered (also with nobody\nfound), 4 refused by rule, 5 not reachable.")]
 pub struct InquireArgs {
     /// The configuration of the terminal
     #[arg(long, value_name = "TERMINAL.toml")]
@@ -25,9 +31,6 @@ pub struct InquireArgs {
     /// The case number the inquiry belongs to
     #[arg(long, value_name = "NO")]
     pub case: String,
-    /// Whom to ask: center (default) or a prefecture, as prefecture:13
-    #[arg(long, value_name = "ORGAN")]
-    pub responder: Option<String>,
     /// Resident record code
     #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "address", "birth"])]
     pub code: Option<String>,
@@ -54,7 +57,105 @@ impl std::fmt::Debug for InquireArgs {
     }
 }
 
-pub fn run(_args: &InquireArgs, talk: Talk) -> Exit {
-    talk.fail("inquire is not built yet");
-    Exit::Failed
+pub fn run(args: &InquireArgs, talk: Talk) -> Exit {
+    let form = InquiryForm {
+        affair: args.affair.clone(),
+        case_number: args.case.clone(),
+        query: QueryDraft {
+            code: args.code.clone(),
+            name: args.name.clone(),
+            address: args.address.clone(),
+            birth: args.birth.as_deref().map(birth_text),
+            prefix: args.prefix,
+        },
+    };
+    let asked = operator::act(&args.config, &args.card, args.pin_file.as_deref(), |workplace| {
+        workplace.sign_inquiry(form)
+    });
+    match asked {
+        Ok(Outcome::Answered(answer)) => {
+            show_answer(&answer, args.json, talk);
+            Exit::Ok
+        }
+        Ok(Outcome::Refused(refusal)) => {
+            show_refusal(&refusal, args.json, talk);
+            Exit::Refused
+        }
+        Ok(Outcome::Unavailable(reason)) => {
+            talk.fail(format!("no answer: {reason}"));
+            Exit::Unreachable
+        }
+        Ok(Outcome::View(_) | Outcome::Status(_)) => {
+            talk.fail("the server answered something else than was asked");
+            Exit::Failed
+        }
+        Err(stopped) => stopped.tell(args.json, talk),
+    }
+}
+
+/// A date with an era becomes ISO; anything else goes as it is and is judged by law.
+fn birth_text(text: &str) -> String {
+    law::time::parse_wareki(text).map_or_else(|_| text.to_owned(), |date| date.to_string())
+}
+
+fn show_answer(answer: &Answer, json: bool, talk: Talk) {
+    if json {
+        let hits: Vec<Value> = answer.persons.iter().map(person_json).collect();
+        talk.json(&json!({
+            "receipt": {"ledger": answer.ledger, "index": answer.index},
+            "hits": hits,
+        }));
+        return;
+    }
+    for person in &answer.persons {
+        talk.data(person_line(person));
+    }
+    let count = answer.persons.len();
+    talk.say(format!(
+        "{count} found; recorded as {} #{}, which the persons concerned can see",
+        answer.ledger, answer.index
+    ));
+}
+
+/// The edge encoder: the one place of this command where what was provided becomes text.
+fn person_json(person: &ProvidedPerson) -> Value {
+    let mut hit = json!({
+        "name": person.name.expose(),
+        "kana": person.kana.expose(),
+        "address": person.address.expose(),
+        "sex": person.sex.code().to_string(),
+        "birth": person.birth.expose(),
+    });
+    if let Some(object) = hit.as_object_mut() {
+        if let Some(code) = &person.code {
+            object.insert("record_code".to_owned(), json!(code.expose()));
+        }
+        if let Some(change) = &person.change {
+            let change = json!({"reason": change.reason.key(), "on": change.on.to_string()});
+            object.insert("change".to_owned(), change);
+        }
+    }
+    hit
+}
+
+fn person_line(person: &ProvidedPerson) -> String {
+    let code = person.code.as_ref().map_or("-", |code| code.expose());
+    format!(
+        "{code}\t{}\t{}\t{}\t{}\t{}",
+        person.name.expose(),
+        person.kana.expose(),
+        person.address.expose(),
+        person.sex.code(),
+        person.birth.expose()
+    )
+}
+
+pub(super) fn show_refusal(refusal: &Refusal, json: bool, talk: Talk) {
+    Stopped::Refused {
+        rule: refusal.rule.clone(),
+        law: refusal.law.clone(),
+        hint: refusal.hint.clone(),
+        hint_en: refusal.hint_en.clone(),
+    }
+    .tell(json, talk);
 }

@@ -9,5 +9,6 @@ pub mod inquire;
 pub mod law;
 pub mod ledger_verify;
 pub mod notice;
+pub mod operator;
 pub mod resident;
 pub mod serve;

@@ -193,12 +193,12 @@ fn entry_of(member: &Member) -> PeerEntry {
         identity: PeerIdentity {
             node: member.id.clone(),
             role: member.role,
-            organ: member.organ.clone(),
+            organ: member.organ,
             state,
             lan: false,
         },
         pin: member.pin,
-        address: Some(member.address.clone()),
+        address: Some(member.address.clone()).filter(|address| !address.is_empty()),
         exchange: member.exchange.clone(),
     }
 }

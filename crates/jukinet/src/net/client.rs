@@ -14,14 +14,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wire::connect::{ConnectReply, ConnectRequest};
-use wire::conversation::may_say;
-use wire::{NodeId, Reply, Request, Role};
+use wire::{NodeId, Reply, Request, Role, Via, may_say};
 
 use super::ALPN;
 use super::book::{Book, PeerEntry, PeerState};
 use super::identity::Identity;
 use super::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, SessionLimits};
 use super::pool::{Pick, Pool};
+use super::preamble::SignedConnect;
 use super::tls::{Tls, unused_name};
 use crate::{clock, dice};
 
@@ -116,7 +116,8 @@ impl Caller {
         if entry.identity.state != PeerState::Active {
             return Err(CallFailure::NotActive(name()));
         }
-        if !may_say(options.role, entry.identity.role, request.kind()) {
+        let via = if entry.identity.lan { Via::Lan } else { Via::Exchange };
+        if may_say(options.role, entry.identity.role, request.kind()) != Some(via) {
             return Err(CallFailure::NotAllowed(name()));
         }
         let deadline = Instant::now() + limit;
@@ -211,9 +212,9 @@ impl Caller {
                 }
                 Err(error) => return Err(io(error)),
             }
-            match ConnectReply::from_byte(u8::from_be_bytes(reply)) {
-                Some(ConnectReply::Connected) => {}
-                Some(reply) => return Err(unreachable(format!("the exchange says {reply:?}"))),
+            match ConnectReply::from_code(u8::from_be_bytes(reply)) {
+                Some(ConnectReply::Accepted) => {}
+                Some(reply) => return Err(unreachable(reply.to_string())),
                 None => return Err(CallFailure::RefusedByExchange(to.to_owned())),
             }
         }
@@ -247,13 +248,12 @@ impl Caller {
             to: to.clone(),
             at: clock::now(),
             nonce: dice::array(),
-            public_key: *identity.public_key(),
             signature: [0; 64],
         };
         let failed = |why: String| CallFailure::NotReachable { to: to.as_str().to_owned(), why };
         request.signature =
             identity.sign(&request.signed_bytes()).map_err(|error| failed(error.to_string()))?;
-        Ok(request.encode())
+        Ok(SignedConnect { request, public_key: *identity.public_key() }.encode())
     }
 }
 

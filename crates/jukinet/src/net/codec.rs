@@ -2,7 +2,7 @@
 //! Not the decoding itself: that is total and lives in `wire::frame`.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use wire::frame::{Decoder, Frame, FrameError};
+use wire::{Frame, FrameDecoder, FrameError};
 
 /// One read asks the stream for at most this; a TLS record is 16 KiB.
 const READ_BYTES: usize = 16 * 1024;
@@ -21,24 +21,24 @@ pub(super) enum Ended {
 /// Reads frames from one half of a session.
 pub(super) struct FrameReader<R> {
     stream: R,
-    decoder: Decoder,
+    decoder: FrameDecoder,
     buffer: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(super) fn new(stream: R) -> Self {
-        Self { stream, decoder: Decoder::new(), buffer: vec![0; READ_BYTES] }
+        Self { stream, decoder: FrameDecoder::new(), buffer: vec![0; READ_BYTES] }
     }
 
     /// The next frame. Safe to drop between polls: bytes are kept in the decoder.
     pub(super) async fn next(&mut self) -> Result<Frame, Ended> {
         loop {
-            if let Some(frame) = self.decoder.next_frame().map_err(Ended::Malformed)? {
+            if let Some(frame) = self.decoder.next().map_err(Ended::Malformed)? {
                 return Ok(frame);
             }
             let count = self.stream.read(&mut self.buffer).await.map_err(Ended::Broken)?;
             if count == 0 {
-                return Err(if self.decoder.is_empty() {
+                return Err(if self.decoder.pending() == 0 {
                     Ended::Closed
                 } else {
                     Ended::Broken(std::io::ErrorKind::UnexpectedEof.into())

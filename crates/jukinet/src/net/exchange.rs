@@ -7,7 +7,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,15 +15,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use wire::connect::{ConnectReply, ConnectRequest};
-use wire::conversation::may_connect;
-use wire::{NodeId, Role};
+use wire::connect::{CONNECT_SKEW_MS_MAX, ConnectReply};
+use wire::{NodeId, Role, may_connect};
 
 use super::alarm::{Alarm, Alarms};
 use super::book::{Book, PeerEntry, PeerState};
+use super::preamble::SignedConnect;
 use super::limits::{
-    CONNECT_SKEW_MS_MAX, CONNECT_TIMEOUT, NONCES_MAX, SPLICE_BUFFER_BYTES, SPLICE_SECONDS_MAX,
-    SPLICES_MAX, WRITE_TIMEOUT,
+    CONNECT_TIMEOUT, NONCES_MAX, SPLICE_BUFFER_BYTES, SPLICE_SECONDS_MAX, SPLICES_MAX,
+    WRITE_TIMEOUT,
 };
 
 /// Where an admitted connect request leads.
@@ -79,14 +78,15 @@ impl Exchange {
     }
 
     /// Whether this pair may be connected, and where the next hop is.
-    pub(super) fn admit(
-        &self,
-        request: &ConnectRequest,
-        _from: SocketAddr,
-    ) -> Result<Heading, Alarm> {
+    pub(super) fn admit(&self, signed: &SignedConnect) -> Result<Heading, Alarm> {
+        let request = &signed.request;
         let asker = self.book.by_node(&request.from).ok_or(Alarm::ConnectForged)?;
-        let genuine = token::verify::pin(&request.public_key) == asker.pin
-            && token::verify::p256(&request.public_key, &request.signed_bytes(), &request.signature);
+        let genuine = token::verify::pin(&signed.public_key) == asker.pin
+            && token::verify::p256(
+                &signed.public_key,
+                &request.signed_bytes(),
+                &request.signature,
+            );
         if !genuine || asker.identity.lan {
             return Err(Alarm::ConnectForged);
         }
@@ -143,7 +143,7 @@ impl Exchange {
 
     /// Tells the asker to begin its handshake with this exchange itself.
     pub(super) async fn welcome(stream: &mut TcpStream) -> bool {
-        answer(stream, ConnectReply::Connected).await
+        answer(stream, ConnectReply::Accepted).await
     }
 
     /// Dials on, answers the asker, and copies bytes until either end closes, the time is over or
@@ -151,8 +151,7 @@ impl Exchange {
     pub(super) async fn relay(
         &self,
         mut stream: TcpStream,
-        request: &ConnectRequest,
-        bytes: &[u8],
+        signed: &SignedConnect,
         hop: Hop,
     ) {
         let Ok(_place) = self.places.try_acquire() else {
@@ -160,7 +159,7 @@ impl Exchange {
             answer(&mut stream, ConnectReply::Busy).await;
             return;
         };
-        let dialed = timeout(CONNECT_TIMEOUT, dial_on(&hop, bytes)).await;
+        let dialed = timeout(CONNECT_TIMEOUT, dial_on(&hop, signed)).await;
         let mut onward = match dialed {
             Ok(Ok(onward)) => onward,
             Ok(Err(reply)) => {
@@ -168,11 +167,11 @@ impl Exchange {
                 return;
             }
             Err(_) => {
-                answer(&mut stream, ConnectReply::NotReachable).await;
+                answer(&mut stream, ConnectReply::Unreachable).await;
                 return;
             }
         };
-        if !answer(&mut stream, ConnectReply::Connected).await {
+        if !answer(&mut stream, ConnectReply::Accepted).await {
             return;
         }
         let mut directory = self.book.watch();
@@ -189,7 +188,7 @@ impl Exchange {
             tokio::select! {
                 _ = &mut copy => return,
                 () = &mut end => return,
-                _ = directory.changed() => if !self.still_allowed(request) {
+                _ = directory.changed() => if !self.still_allowed(signed) {
                     self.alarms.raise(Alarm::ConnectForbidden, None, "a relayed pair was cut");
                     return;
                 },
@@ -197,7 +196,8 @@ impl Exchange {
         }
     }
 
-    fn still_allowed(&self, request: &ConnectRequest) -> bool {
+    fn still_allowed(&self, signed: &SignedConnect) -> bool {
+        let request = &signed.request;
         let asker = self.book.by_node(&request.from);
         let target = self.book.by_node(&request.to);
         match (asker, target) {
@@ -207,25 +207,25 @@ impl Exchange {
     }
 }
 
-async fn dial_on(hop: &Hop, bytes: &[u8]) -> Result<TcpStream, ConnectReply> {
-    let unreachable = |_| ConnectReply::NotReachable;
+async fn dial_on(hop: &Hop, signed: &SignedConnect) -> Result<TcpStream, ConnectReply> {
+    let unreachable = |_| ConnectReply::Unreachable;
     let mut onward = TcpStream::connect(&hop.address).await.map_err(unreachable)?;
     let _ = onward.set_nodelay(true);
     if hop.forward {
-        onward.write_all(bytes).await.map_err(unreachable)?;
+        onward.write_all(&signed.encode()).await.map_err(unreachable)?;
         let mut reply = [0u8; 1];
         onward.read_exact(&mut reply).await.map_err(unreachable)?;
-        match ConnectReply::from_byte(u8::from_be_bytes(reply)) {
-            Some(ConnectReply::Connected) => {}
+        match ConnectReply::from_code(u8::from_be_bytes(reply)) {
+            Some(ConnectReply::Accepted) => {}
             Some(reply) => return Err(reply),
-            None => return Err(ConnectReply::NotReachable),
+            None => return Err(ConnectReply::Unreachable),
         }
     }
     Ok(onward)
 }
 
 async fn answer(stream: &mut TcpStream, reply: ConnectReply) -> bool {
-    matches!(timeout(WRITE_TIMEOUT, stream.write_all(&[reply.byte()])).await, Ok(Ok(())))
+    matches!(timeout(WRITE_TIMEOUT, stream.write_all(&[reply.code()])).await, Ok(Ok(())))
 }
 
 /// Nonces of the last two minutes. A nonce older than both window edges is refused by its time.

@@ -43,9 +43,6 @@ pub const SPLICE_BUFFER_BYTES: usize = 32 * 1024;
 /// A relayed pair lives no longer than the longest session plus its idle time.
 pub const SPLICE_SECONDS_MAX: u64 = SESSION_SECONDS_MAX + SESSION_IDLE_MAX.as_secs();
 
-/// How far the clock of a connect request may be off.
-pub const CONNECT_SKEW_MS_MAX: u64 = 60_000;
-
 /// Nonces an exchange remembers; a request is refused when there is no room, never forgotten.
 pub const NONCES_MAX: usize = 1 << 18;
 

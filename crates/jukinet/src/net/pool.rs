@@ -9,13 +9,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWriteExt, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
-use wire::frame::{Body, Frame};
-use wire::{NodeId, Reply, Request};
+use wire::{Frame, FrameBody, NodeId, Reply, Request};
 
 use super::book::Book;
 use super::client::CallFailure;
@@ -207,7 +206,7 @@ pub(super) struct Call {
 impl Call {
     pub(super) async fn exchange(mut self, request: Request) -> Answer {
         let peer = self.pool.peer.as_str().to_owned();
-        let frame = Frame { id: self.id, body: Body::Request(request) };
+        let frame = Frame { id: self.id, body: FrameBody::Request(request) };
         let bytes = wire::frame::encode(&frame)
             .map_err(|error| CallFailure::Malformed(format!("{peer} (own request: {error})")))?;
         let ended = || CallFailure::NotReachable {
@@ -255,7 +254,7 @@ where
     let why = loop {
         tokio::select! {
             frame = frames.next() => match frame {
-                Ok(Frame { id, body: Body::Reply(reply) }) => {
+                Ok(Frame { id, body: FrameBody::Reply(reply) }) => {
                     let way = held.state().waiting.remove(&id);
                     // None: the caller has given up.
                     if let Some(way) = way {

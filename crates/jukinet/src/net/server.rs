@@ -102,15 +102,15 @@ async fn accepted_one<H: Handler>(
     let _ = stream.set_nodelay(true);
     match preamble::read(&mut stream, options.relay.is_some()).await {
         Ok(Opening::Tls) => tls_session(stream, from, options, around).await,
-        Ok(Opening::Connect(request, bytes)) => {
+        Ok(Opening::Connect(signed)) => {
             let Some(relay) = &options.relay else { return };
-            match relay.admit(&request, from) {
+            match relay.admit(&signed) {
                 Ok(Heading::Here) => {
                     if Exchange::welcome(&mut stream).await {
                         tls_session(stream, from, options, around).await;
                     }
                 }
-                Ok(Heading::On(hop)) => relay.relay(stream, &request, &bytes, hop).await,
+                Ok(Heading::On(hop)) => relay.relay(stream, &signed, hop).await,
                 // Closed without a byte: the refused learns nothing.
                 Err(alarm) => {
                     options.alarms.raise(alarm, Some(from), "connect request refused");

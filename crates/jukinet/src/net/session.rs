@@ -8,9 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
-use wire::conversation::may_say;
-use wire::frame::{Body, Frame};
-use wire::{Reply, Request, Role};
+use wire::{Frame, FrameBody, Reply, Request, Role, Via, may_say};
 
 use super::alarm::{Alarm, Alarms};
 use super::book::{Book, PeerIdentity};
@@ -128,8 +126,9 @@ fn accept<H>(
 ) -> Option<(u64, Request)> {
     let node = peer.node.as_str();
     match frame {
-        Ok(Frame { id, body: Body::Request(request) }) => {
-            if may_say(peer.role, around.role, request.kind()) {
+        Ok(Frame { id, body: FrameBody::Request(request) }) => {
+            let via = if peer.lan { Via::Lan } else { Via::Exchange };
+            if may_say(peer.role, around.role, request.kind()) == Some(via) {
                 return Some((id, request));
             }
             let detail = format!("{node} may not say {:?} here", request.kind());
@@ -156,7 +155,7 @@ async fn write<W: AsyncWrite + Unpin>(mut stream: W, mut ready: mpsc::Receiver<R
         let mut places = Vec::new();
         let mut next = Some(first);
         while let Some(one) = next {
-            let frame = Frame { id: one.id, body: Body::Reply(one.reply) };
+            let frame = Frame { id: one.id, body: FrameBody::Reply(one.reply) };
             match wire::frame::encode(&frame) {
                 Ok(bytes) => gathered.extend_from_slice(&bytes),
                 Err(error) => tracing::error!(event = "reply-lost", %error, "reply not encoded"),
