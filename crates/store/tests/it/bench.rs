@@ -10,10 +10,10 @@ use store::{KeyError, KeySource, ModelStore, Publish, SqliteStore};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-pub const ORIGIN: &str = "jukinet.example/center";
+pub(crate) const ORIGIN: &str = "jukinet.example/center";
 
 /// A token for tests: XOR with one byte and the nonce in front. It only has to come back.
-pub struct TestToken(pub u8);
+pub(crate) struct TestToken(pub(crate) u8);
 
 impl KeySource for TestToken {
     fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
@@ -34,14 +34,14 @@ impl KeySource for TestToken {
 }
 
 /// Signs checkpoints; refuses while `broken`.
-pub struct TestSigner {
+pub(crate) struct TestSigner {
     key: SigningKey,
     verifier: VerifierKey,
-    pub broken: bool,
+    pub(crate) broken: bool,
 }
 
 impl TestSigner {
-    pub fn new(origin: &str, seed: u8) -> Self {
+    pub(crate) fn new(origin: &str, seed: u8) -> Self {
         let key = SigningKey::from_bytes(&[seed; 32]);
         let verifier = VerifierKey::ed25519(origin, key.verifying_key().as_bytes()).unwrap();
         Self { key, verifier, broken: false }
@@ -65,22 +65,22 @@ impl NoteSigner for TestSigner {
     }
 }
 
-pub fn signer() -> TestSigner {
+pub(crate) fn signer() -> TestSigner {
     TestSigner::new(ORIGIN, 5)
 }
 
 /// SplitMix64: dice that follow from a seed.
-pub struct TestDice(pub u64);
+pub(crate) struct TestDice(pub(crate) u64);
 
 impl TestDice {
-    pub fn fill(&mut self, out: &mut [u8]) {
+    pub(crate) fn fill(&mut self, out: &mut [u8]) {
         for chunk in out.chunks_mut(8) {
             let bytes = self.next().to_le_bytes();
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -90,7 +90,7 @@ impl TestDice {
 }
 
 /// A store under test.
-pub trait Bench {
+pub(crate) trait Bench {
     fn reads(&self) -> &dyn Reads;
     fn try_apply(
         &mut self,
@@ -121,29 +121,29 @@ pub trait Bench {
 }
 
 /// The real store in a directory of its own.
-pub struct SqliteBench {
-    pub dir: TempDir,
-    pub store: Option<SqliteStore>,
-    pub dice: TestDice,
+pub(crate) struct SqliteBench {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Option<SqliteStore>,
+    pub(crate) dice: TestDice,
 }
 
 impl SqliteBench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut bench = Self { dir, store: None, dice: TestDice(1) };
         bench.open().unwrap();
         bench
     }
 
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("store.db")
     }
 
-    pub fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.dir.path().join("ledger")
     }
 
-    pub fn open(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn open(&mut self) -> Result<(), StoreError> {
         self.store = None;
         let mut dice = |out: &mut [u8]| self.dice.fill(out);
         let store = SqliteStore::open(
@@ -157,11 +157,11 @@ impl SqliteBench {
         Ok(())
     }
 
-    pub fn store(&self) -> &SqliteStore {
+    pub(crate) fn store(&self) -> &SqliteStore {
         self.store.as_ref().unwrap()
     }
 
-    pub fn store_mut(&mut self) -> &mut SqliteStore {
+    pub(crate) fn store_mut(&mut self) -> &mut SqliteStore {
         self.store.as_mut().unwrap()
     }
 }
@@ -202,13 +202,13 @@ impl Bench for SqliteBench {
 }
 
 /// The model.
-pub struct ModelBench {
-    pub store: ModelStore,
+pub(crate) struct ModelBench {
+    pub(crate) store: ModelStore,
     dice: TestDice,
 }
 
 impl ModelBench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { store: ModelStore::new(ORIGIN), dice: TestDice(1) }
     }
 }

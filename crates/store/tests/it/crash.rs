@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use node::ports::{Counter, Reads, Store, StoreError, Write};
+use node::ports::{Counter, Store, StoreError, Write};
 use store::{Publish, SqliteStore};
 
 use crate::bench::{Bench, ModelBench, ORIGIN, SqliteBench, TestDice, TestToken, signer};

@@ -4,7 +4,7 @@ use std::fs;
 
 use ledger::note::NoteSigner;
 use ledger::verify::verify_ledger;
-use node::ports::{Reads, StoreError};
+use node::ports::StoreError;
 use store::ledger_files::LedgerDirectory;
 
 use crate::bench::{Bench, ORIGIN, SqliteBench, TestSigner, signer};

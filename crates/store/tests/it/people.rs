@@ -9,7 +9,7 @@ use ledger::entry::{Entry, EntryKind};
 use node::ports::{ForeignEntry, HistoryRow, Leaf, NewEntry};
 
 /// 2026-11-22T01:00:00Z.
-pub const NOW: Timestamp = Timestamp(1_795_309_200_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_309_200_000);
 
 const FAMILIES: [(&str, &str); 8] = [
     ("佐藤", "サトウ"),
@@ -31,16 +31,16 @@ const GIVEN: [(&str, &str); 7] = [
     ("翔太", "ショウタ"),
 ];
 
-pub fn code(number: u64) -> RecordCode {
+pub(crate) fn code(number: u64) -> RecordCode {
     // Spread out, so that no code is a run of zeros that any file contains.
     RecordCode::from_ten_digits((number * 7_919 + 1_234_567_891) % 10_000_000_000).unwrap()
 }
 
-pub fn municipality(text: &str) -> LocalGovernmentCode {
+pub(crate) fn municipality(text: &str) -> LocalGovernmentCode {
     LocalGovernmentCode::parse(text).unwrap()
 }
 
-pub fn identity(number: u64) -> IdentityInformation {
+pub(crate) fn identity(number: u64) -> IdentityInformation {
     let pick = |n: u64, of: usize| usize::try_from(n).unwrap() % of;
     let (family, family_kana) = FAMILIES[pick(number, FAMILIES.len())];
     let (given, given_kana) = GIVEN[pick(number / 8, GIVEN.len())];
@@ -69,7 +69,7 @@ pub fn identity(number: u64) -> IdentityInformation {
     }
 }
 
-pub fn held(number: u64) -> Held {
+pub(crate) fn held(number: u64) -> Held {
     let on = Date::parse("2026-11-01").unwrap();
     Held {
         identity: identity(number),
@@ -79,17 +79,17 @@ pub fn held(number: u64) -> Held {
 }
 
 /// The same person at another address.
-pub fn moved(number: u64, address: &str) -> Held {
+pub(crate) fn moved(number: u64, address: &str) -> Held {
     let mut held = held(number);
     held.identity.items.address = Address::parse(address).unwrap();
     held
 }
 
-pub fn removed(number: u64) -> Held {
+pub(crate) fn removed(number: u64) -> Held {
     Held { removed: true, ..held(number) }
 }
 
-pub fn history(number: u64, at: Timestamp) -> HistoryRow {
+pub(crate) fn history(number: u64, at: Timestamp) -> HistoryRow {
     HistoryRow {
         before: held(number),
         reason: ChangeReason::MovedWithin,
@@ -98,11 +98,11 @@ pub fn history(number: u64, at: Timestamp) -> HistoryRow {
     }
 }
 
-pub fn entry_text(number: u64, at: Timestamp) -> Vec<u8> {
+pub(crate) fn entry_text(number: u64, at: Timestamp) -> Vec<u8> {
     Entry::build(EntryKind::Started, at, "center").count(number).finish().unwrap().encode()
 }
 
-pub fn provision_text(subject: &RecordCode, number: u64, at: Timestamp) -> Vec<u8> {
+pub(crate) fn provision_text(subject: &RecordCode, number: u64, at: Timestamp) -> Vec<u8> {
     Entry::build(EntryKind::Provision, at, "center")
         .asker("agency:A074")
         .affair("1-74-3")
@@ -115,7 +115,7 @@ pub fn provision_text(subject: &RecordCode, number: u64, at: Timestamp) -> Vec<u
 }
 
 /// One entry with one leaf about each of these people, or one about nobody.
-pub fn entry(id: u64, subjects: &[u64]) -> NewEntry {
+pub(crate) fn entry(id: u64, subjects: &[u64]) -> NewEntry {
     let about = |number: &u64| Leaf {
         subject: Some(code(*number)),
         entry: provision_text(&code(*number), id, NOW),
@@ -127,7 +127,7 @@ pub fn entry(id: u64, subjects: &[u64]) -> NewEntry {
     NewEntry { id: ledger::EntryId(id), leaves }
 }
 
-pub fn foreign(number: u64, at: Timestamp) -> ForeignEntry {
+pub(crate) fn foreign(number: u64, at: Timestamp) -> ForeignEntry {
     ForeignEntry {
         ledger: "jukinet.example/center".into(),
         entry: provision_text(&code(number), number, at),
