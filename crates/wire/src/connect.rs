@@ -228,7 +228,7 @@ mod tests {
             edit(&mut changed);
             ConnectRequest::decode(&changed).map(|_| ())
         };
-        assert_eq!(change(&|b| b[5] = 2), Err(ConnectError::TooLong { bytes: 512 + 7 + 0x82 }));
+        assert_eq!(change(&|b| b[5] = 2), Err(ConnectError::TooLong { bytes: 512 + bytes.len() }));
         assert_eq!(change(&|b| b[6] -= 1), Err(ConnectError::Length));
         assert_eq!(
             change(&|b| {

@@ -42,7 +42,7 @@ impl At {
     }
 
     pub(crate) fn required<T>(self, value: Option<T>) -> Result<T, DecodeError> {
-        value.ok_or(self.error(DecodeRule::Missing))
+        value.ok_or_else(|| self.error(DecodeRule::Missing))
     }
 
     /// A type's own `parse`; its reason is dropped, because it may quote the value.
@@ -187,7 +187,7 @@ pub(crate) fn for_each_field<'a>(
             WireType::LengthDelimited => {
                 let length = decode_varint(&mut bytes).map_err(malformed)?;
                 let content = usize::try_from(length).ok().and_then(|n| bytes.split_at_checked(n));
-                let (content, rest) = content.ok_or(whole.error(DecodeRule::Malformed))?;
+                let (content, rest) = content.ok_or_else(|| whole.error(DecodeRule::Malformed))?;
                 visit(content)?;
                 bytes = rest;
             }

@@ -3,7 +3,8 @@
 //! [`FrameDecoder`] takes bytes as they come and never reads a socket. After its first error it
 //! stays in error: there is no way to find the next frame in a stream that was once wrong.
 
-use crate::error::{DecodeError, EncodeError, FrameError};
+pub use crate::error::FrameError;
+use crate::error::{DecodeError, EncodeError};
 use crate::field::{At, count_fields, for_each_field};
 use crate::generated as twin;
 use crate::limits::{

@@ -1,5 +1,9 @@
 //! Every limit of the wire in one place, each with its reason. The schema repeats them for vendors.
 
+use law::organ::CARD_ID_BYTES_MAX;
+use law::people::{ADDRESS_LENGTH_CHARS_MAX, NAME_LENGTH_CHARS_MAX};
+use law::query::PROVISION_PERSONS_MAX;
+
 /// One frame's protobuf. A batch of notices fits with room; what is larger is refused before a byte
 /// of it is kept.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
@@ -33,7 +37,7 @@ pub const SIGNED_BODY_BYTES_MAX: usize = 8_192;
 pub const SIGNATURE_BYTES: usize = 64;
 
 /// S1: more than 50 persons are not provided.
-pub const ANSWER_PERSONS_COUNT_MAX: usize = 50;
+pub const ANSWER_PERSONS_COUNT_MAX: usize = PROVISION_PERSONS_MAX;
 /// 256 notices of the greatest size still fit into one frame.
 pub const BATCH_NOTICES_COUNT_MAX: usize = 256;
 /// As above, for the rows of the existing register system.
@@ -87,6 +91,10 @@ const DISCLOSURE_BYTES_MAX: usize = ENTRY_BYTES_MAX + PROOF_BYTES_MAX + 2 * SHOR
 const REFUSAL_TEXT_BYTES_MAX: usize =
     RULE_BYTES_MAX + LAW_BYTES_MAX + HINT_BYTES_MAX + HINT_EN_BYTES_MAX + 64;
 
+// What `law` takes must fit, four bytes a character, or a resident's own name could not be sent.
+const _: () = assert!(NAME_BYTES_MAX >= 4 * NAME_LENGTH_CHARS_MAX);
+const _: () = assert!(ADDRESS_BYTES_MAX >= 4 * ADDRESS_LENGTH_CHARS_MAX);
+const _: () = assert!(SHORT_TEXT_BYTES_MAX >= CARD_ID_BYTES_MAX);
 const _: () = assert!(BATCH_NOTICES_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(FEED_ROWS_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_DISCLOSURES_COUNT_MAX * DISCLOSURE_BYTES_MAX < FRAME_BYTES_MAX);

@@ -1,0 +1,274 @@
+//! One value of every message, with invented people, for the goldens and for what is broken from
+//! them. Not random values: those are in `property`.
+
+use law::affair::{AffairId, AgencyCode, Channel, Epoch};
+use law::change::{ChangeNotice, ChangeReason};
+use law::code::{LocalGovernmentCode, RecordCode};
+use law::denial::Denial;
+use law::inquiry::{Agreement, LastChange, ProvidedPerson};
+use law::organ::{CardClass, CardId, Organ};
+use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::query::QueryDraft;
+use law::time::{Date, Timestamp};
+use wire::connect::ConnectRequest;
+use wire::directory::DIRECTORY_VALID_MS;
+use wire::*;
+
+pub(crate) fn code() -> RecordCode {
+    RecordCode::parse("12345678903").unwrap()
+}
+
+pub(crate) fn date(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+pub(crate) fn id(text: &str) -> NodeId {
+    NodeId::parse(text).unwrap()
+}
+
+pub(crate) const AT: Timestamp = Timestamp(1_382_313_600_000);
+
+pub(crate) fn kunitachi() -> LocalGovernmentCode {
+    LocalGovernmentCode::parse("132152").unwrap()
+}
+
+pub(crate) fn items() -> FourItems {
+    FourItems {
+        name: Name::parse("国立\u{3000}花子").unwrap(),
+        kana: Kana::parse("クニタチ\u{3000}ハナコ").unwrap(),
+        address: Address::parse("東京都国立市富士見台2丁目47番地の1").unwrap(),
+        sex: Sex::Female,
+        birth: BirthDate::parse("1930-00-00").unwrap(),
+    }
+}
+
+pub(crate) fn notice(reason: ChangeReason) -> ChangeNotice {
+    ChangeNotice {
+        reason,
+        changed_on: date("2013-10-21"),
+        record: IdentityInformation { code: code(), items: items(), municipality: kunitachi() },
+        previous_code: (reason == ChangeReason::CodeChangedOnRequest)
+            .then(|| RecordCode::parse("31415926530").unwrap()),
+    }
+}
+
+pub(crate) fn relayed() -> RelayedNotice {
+    RelayedNotice {
+        municipality: kunitachi(),
+        sequence: 70,
+        notice: notice(ChangeReason::CodeChangedOnRequest),
+    }
+}
+
+pub(crate) fn inquiry_body() -> InquiryBody {
+    InquiryBody {
+        request: *b"0123456789abcdef",
+        asked_at: AT,
+        terminal: id("terminal-agency-1"),
+        organ: Organ::Agency(AgencyCode::parse("A074").unwrap()),
+        card: CardId::parse("agency-1-0001").unwrap(),
+        affair: "1-74-3".to_owned(),
+        case_number: "裁定-2013-000123".to_owned(),
+        channel: Channel::Immediate,
+        responder: Organ::Center,
+        query: QueryDraft {
+            code: None,
+            name: Some("国立\u{3000}花子".to_owned()),
+            address: None,
+            birth: Some("1930-00-00".to_owned()),
+            prefix: true,
+        },
+    }
+}
+
+pub(crate) fn query_body(purpose: Purpose) -> QueryBody {
+    QueryBody {
+        request: *b"fedcba9876543210",
+        asked_at: AT,
+        terminal: id("terminal-prefecture-13"),
+        organ: Organ::parse("prefecture:13").unwrap(),
+        card: CardId::parse("prefecture-13-0002").unwrap(),
+        purpose,
+    }
+}
+
+pub(crate) fn resident_view_purpose() -> Purpose {
+    Purpose::ResidentView { code: code(), identified_by: "住基カード".to_owned() }
+}
+
+pub(crate) fn disclosure_row() -> DisclosureRow {
+    DisclosureRow {
+        sequence: 9,
+        subject: code(),
+        entry: b"jukinet-entry/1\nkind provision\n".to_vec(),
+        salt: [0x5a; 32],
+        proof: "c2sp.org/tlog-proof@v1\nindex 4\n".to_owned(),
+    }
+}
+
+pub(crate) fn directory() -> Directory {
+    let member = |name: &str, role, organ: Option<&str>, pin, address: &str| Member {
+        id: id(name),
+        role,
+        organ: organ.map(|organ| Organ::parse(organ).unwrap()),
+        pin: [pin; 32],
+        address: address.to_owned(),
+        exchange: (role != Role::Exchange).then(|| id("exchange-national")),
+        state: if pin == 3 { MemberState::Isolated } else { MemberState::Active },
+        ledger_vkey: (role == Role::Center)
+            .then(|| "jukinet.example/center+c41a5f4e+AQID".to_owned()),
+    };
+    Directory {
+        serial: 12,
+        issued_at: AT,
+        expires_at: Timestamp(AT.0 + DIRECTORY_VALID_MS),
+        members: vec![
+            member("agency-1", Role::Agency, Some("agency:A074"), 1, "127.0.0.1:4001"),
+            member("center", Role::Center, Some("center"), 2, "[::1]:4000"),
+            member("exchange-national", Role::Exchange, None, 4, "127.0.0.1:4010"),
+            member("municipality-132152", Role::Municipality, Some("municipality:132152"), 3, ""),
+        ],
+        operators: vec![OperatorCardRow {
+            card: CardId::parse("agency-1-0001").unwrap(),
+            organ: Organ::parse("agency:A074").unwrap(),
+            class: CardClass::InquiryOnly,
+            public_key: [4; 65],
+            affairs: vec![AffairId::parse("1-74-3").unwrap()],
+            revoked: false,
+            from: date("2013-04-01"),
+            to: date("2014-03-31"),
+        }],
+        agreements: vec![Agreement {
+            agency: AgencyCode::parse("A074").unwrap(),
+            from: date("2013-04-01"),
+            to: date("2014-03-31"),
+        }],
+        epoch: Epoch::Founding,
+    }
+}
+
+pub(crate) fn signed_directory() -> SignedDirectory {
+    SignedDirectory { body: directory().encode().unwrap(), signature: [0x0d; 64] }
+}
+
+pub(crate) fn connect() -> ConnectRequest {
+    ConnectRequest {
+        from: id("municipality-132152"),
+        to: id("prefecture-13"),
+        at: AT,
+        nonce: [0x11; 16],
+        signature: [0x22; 64],
+    }
+}
+
+pub(crate) fn refusal(denial: Denial) -> Refusal {
+    Refusal::new([0xd1; 32], &denial.public())
+}
+
+pub(crate) fn person() -> ProvidedPerson {
+    let items = items();
+    let change = LastChange { reason: ChangeReason::MovedWithin, on: date("2013-10-21") };
+    ProvidedPerson::received(
+        Some(code()),
+        items.name,
+        items.kana,
+        items.address,
+        items.sex,
+        items.birth,
+        Some(change),
+    )
+}
+
+/// One of each kind; a kind left out fails `golden::every_message_has_a_golden`.
+pub(crate) fn requests() -> Vec<Request> {
+    let signed = |body: Vec<u8>| SignedQuery { body, signature: vec![0x51; 64] };
+    vec![
+        Request::Notices(NoticeBatch { first_sequence: 301, notices: vec![relayed()] }),
+        Request::Inquiry(SignedInquiry {
+            body: inquiry_body().encode(),
+            signature: vec![0x51; 64],
+        }),
+        Request::Disclosures(DisclosureBatch { first_sequence: 9, rows: vec![disclosure_row()] }),
+        Request::DirectoryPush(signed_directory().encode()),
+        Request::DirectoryFetch,
+        Request::Feed(FeedBatch {
+            rows: vec![
+                FeedRow { row: 2, sequence: Some(70), notice: notice(ChangeReason::Born) },
+                FeedRow { row: 3, sequence: None, notice: notice(ChangeReason::Died) },
+            ],
+        }),
+        Request::Heartbeat(Heartbeat {
+            software: "jukinet 0.1.0".to_owned(),
+            queued: 3,
+            residents: 75_466,
+            entries: 1_204,
+        }),
+        Request::StatusQuery(signed(query_body(Purpose::NetworkStatus).encode())),
+        Request::ViewQuery(signed(query_body(resident_view_purpose()).encode())),
+    ]
+}
+
+/// One of each kind, as [`requests`].
+pub(crate) fn replies() -> Vec<Reply> {
+    let rejected = FeedVerdict::Rejected {
+        column: "address".to_owned(),
+        rule: "required".to_owned(),
+        remedy: "住所を入力してください".to_owned(),
+    };
+    let outcome = |row, outcome| FeedOutcome { row, outcome };
+    vec![
+        Reply::NoticeAck { applied: 301 },
+        Reply::Answer(Answer {
+            digest: inquiry_digest(&inquiry_body().encode()),
+            ledger: "jukinet.example/center".to_owned(),
+            index: 88,
+            persons: vec![person()],
+        }),
+        Reply::Refusal(refusal(Denial::MoreThan50)),
+        Reply::DisclosureAck { applied: 9 },
+        Reply::DirectoryAck { serial: 12 },
+        Reply::Directory(signed_directory().encode()),
+        Reply::FeedResult(vec![
+            outcome(2, FeedVerdict::Accepted { sequence: 70 }),
+            outcome(3, FeedVerdict::Duplicate),
+            outcome(4, rejected),
+        ]),
+        Reply::HeartbeatAck,
+        Reply::Status(NetworkStatus {
+            nodes: vec![NodeStatus {
+                id: id("municipality-132152"),
+                role: Role::Municipality,
+                exchange: Some(id("exchange-13")),
+                last_seen_ms: Some(AT.0),
+                queued: 3,
+                residents: 75_466,
+                entries: 1_204,
+                state: MemberState::Active,
+            }],
+            at: AT,
+        }),
+        Reply::View(ResidentView {
+            code: code(),
+            period_from: date("2008-10-21"),
+            period_to: date("2013-10-21"),
+            ledgers: vec![ViewLedger {
+                origin: "jukinet.example/center".to_owned(),
+                vkey: "jukinet.example/center+c41a5f4e+AQID".to_owned(),
+                size: 128,
+            }],
+            rows: vec![ViewRow {
+                entry: b"jukinet-entry/1\nkind provision\n".to_vec(),
+                salt: [0x5a; 32],
+                proof: "c2sp.org/tlog-proof@v1\nindex 4\n".to_owned(),
+                ledger: "jukinet.example/center".to_owned(),
+            }],
+        }),
+        Reply::Unavailable { reason: "draining for a restart".to_owned() },
+    ]
+}
+
+pub(crate) fn frames() -> Vec<Frame> {
+    let requests = requests().into_iter().map(FrameBody::Request);
+    let replies = replies().into_iter().map(FrameBody::Reply);
+    requests.chain(replies).map(|body| Frame { id: 7, body }).collect()
+}
