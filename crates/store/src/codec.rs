@@ -117,7 +117,7 @@ mod tests {
         let mut writer = RowWriter::new(3);
         writer.u8(9).u64(1 << 40).fixed(&[5; 32]).text("国立").bytes(b"");
         let row = writer.finish().unwrap();
-        let read = |bytes: &[u8]| -> Result<(u8, u64, [u8; 32], String, Vec<u8>), RowFault> {
+        let read = |bytes: &[u8]| {
             let mut reader = RowReader::new(bytes, 3)?;
             let all = (
                 reader.u8()?,

@@ -56,7 +56,7 @@ pub(crate) fn identity(number: u64) -> IdentityInformation {
                 number % 30 + 1
             ))
             .unwrap(),
-            sex: if number % 2 == 0 { Sex::Male } else { Sex::Female },
+            sex: if number.is_multiple_of(2) { Sex::Male } else { Sex::Female },
             birth: BirthDate::parse(&format!(
                 "19{:02}-{:02}-{:02}",
                 number % 90 + 10,
@@ -65,7 +65,7 @@ pub(crate) fn identity(number: u64) -> IdentityInformation {
             ))
             .unwrap(),
         },
-        municipality: municipality(if number % 3 == 0 { "132047" } else { "132152" }),
+        municipality: municipality(if number.is_multiple_of(3) { "132047" } else { "132152" }),
     }
 }
 
