@@ -127,7 +127,7 @@ mod tests {
                 reader.bytes()?.to_vec(),
             );
             reader.finish()?;
-            Ok(all)
+            Ok::<_, RowFault>(all)
         };
         assert_eq!(read(&row), Ok((9, 1 << 40, [5; 32], "国立".to_owned(), vec![])));
         for length in 0..row.len() {
