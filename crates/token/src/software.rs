@@ -387,13 +387,11 @@ mod tests {
     /// The P-256 half of RFC 6979, A.2.5: the same signature as everyone else's.
     #[test]
     fn signatures_are_those_of_rfc_6979() {
-        let scalar: Vec<u8> = (0..64)
-            .step_by(2)
-            .map(|at| {
-                let text = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
-                u8::from_str_radix(&text[at..at + 2], 16).unwrap()
-            })
-            .collect();
+        let scalar = [
+            0xc9, 0xaf, 0xa9, 0xd8, 0x45, 0xba, 0x75, 0x16, 0x6b, 0x5c, 0x21, 0x57, 0x67, 0xb1,
+            0xd6, 0x93, 0x4e, 0x50, 0xc3, 0xdb, 0x36, 0xe8, 0x9b, 0x12, 0x7b, 0x8a, 0x62, 0x2b,
+            0x12, 0x0f, 0x67, 0x21,
+        ];
         let secret = p256::ecdsa::SigningKey::from_slice(&scalar).unwrap();
         let signature = p256_sign_digest(&secret, &sha256(&[b"sample"])).unwrap();
         assert_eq!(signature[..4], [0xef, 0xd4, 0x8b, 0x2a]);

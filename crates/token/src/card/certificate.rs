@@ -6,7 +6,7 @@
 //! center's directory and `law`, at every inquiry. A terminal certificate has no term, because a card
 //! has no clock; a terminal is taken out of service through the directory.
 
-use law::organ::{CardClass, CardId, Organ};
+use law::organ::{CARD_ID_BYTES_MAX, CardClass, CardId, Organ};
 use law::time::Date;
 use wire::NodeId;
 
@@ -19,8 +19,6 @@ use crate::verify;
 pub const TERMINAL_NAME_BYTES_MAX: usize = 52;
 /// Longest organ name: `municipality:` and six digits are 19.
 const ORGAN_BYTES_MAX: usize = 24;
-/// Longest card identifier in a certificate.
-const CARD_ID_BYTES_MAX: usize = 48;
 /// Longest name of a card class.
 const CLASS_BYTES_MAX: usize = 24;
 

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use token::card::apdu::{Command, ins};
-use token::card::{OPERATOR_AID, OperatorCard, OperatorCertificate, TerminalCertificate};
+use token::card::{
+    CardPort, CardPortError, OPERATOR_AID, OperatorCard, OperatorCertificate, TerminalCertificate,
+};
 
 use crate::world::{NONCE, PIN, dice, insert, world};
 
@@ -100,10 +102,9 @@ fn a_hundred_thousand_random_commands_win_nothing() {
 #[test]
 fn a_walk_with_a_real_login_in_it_signs_only_after_verify() {
     let world = world();
-    let (mut port, _) = insert(world.card());
-    let mut login = Vec::new();
-    let mut recorder = Tape { port: &mut port, tape: &mut login };
-    token::card::login(&mut recorder, &world.terminal, &world.trust, PIN, NONCE).unwrap();
+    let mut taped = Tape { port: insert(world.card()).0, tape: Vec::new() };
+    token::card::login(&mut taped, &world.terminal, &world.trust, PIN, NONCE).unwrap();
+    let login = taped.tape;
 
     let secrets = secrets();
     let mut walk = Walk(0x2545_f491_4f6c_dd1d);
@@ -138,13 +139,14 @@ fn a_walk_with_a_real_login_in_it_signs_only_after_verify() {
     assert!(signed > 0, "some walks reach a signature");
 }
 
-struct Tape<'a, P> {
-    port: &'a mut P,
-    tape: &'a mut Vec<Vec<u8>>,
+/// Keeps every command that passes.
+pub(crate) struct Tape<P> {
+    pub(crate) port: P,
+    pub(crate) tape: Vec<Vec<u8>>,
 }
 
-impl<P: token::card::CardPort> token::card::CardPort for Tape<'_, P> {
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, token::card::CardPortError> {
+impl<P: CardPort> CardPort for Tape<P> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardPortError> {
         self.tape.push(command.to_vec());
         self.port.transmit(command)
     }

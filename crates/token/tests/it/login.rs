@@ -8,6 +8,7 @@ use token::card::{
 };
 use token::{KeyName, verify};
 
+use crate::fuzz::Tape;
 use crate::world::{NONCE, PIN, day, dice, insert, p256, profile, software, terminal, world};
 
 #[test]
@@ -93,13 +94,38 @@ fn a_spent_try_is_kept_before_the_answer_leaves_and_a_right_pin_gives_it_back() 
 fn an_image_that_cannot_be_kept_withholds_the_answer_and_ends_the_session() {
     let world = world();
     let card = OperatorCard::from_image(&world.card().image()).unwrap();
-    let mut port = ImagePort::new(card, dice("chip"), |_: &[u8]| Err(CardPortError::NotPersisted));
+    // The disk is full for the second image: the one that gives the tries back.
+    let mut images = 0;
+    let persist = |_: &[u8]| {
+        images += 1;
+        if images == 2 { Err(CardPortError::NotPersisted) } else { Ok(()) }
+    };
+    let mut port = ImagePort::new(card, dice("chip"), persist);
     let wrong = login(&mut port, &world.terminal, &world.trust, "0000", NONCE);
-    assert_eq!(wrong, Err(CardError::Port(CardPortError::NotPersisted)));
-    // And it stays silent until the spent try is on disk.
-    let silent = port.transmit(&[0x00, 0x20, 0x00, 0x01]);
-    assert_eq!(silent, Err(CardPortError::NotPersisted));
-    assert_eq!(port.eject().transmit(&[0x00, 0x20, 0x00, 0x01], &mut dice("chip")), [0x69, 0x85]);
+    assert_eq!(wrong, Err(CardError::PinWrong { left: 2 }));
+    let right = login(&mut port, &world.terminal, &world.trust, PIN, NONCE);
+    assert_eq!(right, Err(CardError::Port(CardPortError::NotPersisted)));
+    let sign = [&[0x00, 0x2a, 0x9e, 0x9a, 0x20][..], &[1; 32], &[0x40]].concat();
+    assert_eq!(port.transmit(&sign).unwrap(), [0x69, 0x85]);
+}
+
+#[test]
+fn a_terminal_proof_of_an_earlier_session_is_refused() {
+    let world = world();
+    let (port, _) = insert(OperatorCard::from_image(&world.card().image()).unwrap());
+    let mut taped = Tape { port, tape: Vec::new() };
+    login(&mut taped, &world.terminal, &world.trust, PIN, NONCE).unwrap();
+    let Tape { mut port, tape } = taped;
+    port.reset();
+    // Same card, same terminal nonce, even the right PIN: only the card's challenge is new.
+    let answers: Vec<Vec<u8>> =
+        tape.iter().map(|command| port.transmit(command).unwrap()).collect();
+    let status = |ins: u8| {
+        let at = tape.iter().position(|command| command[1] == ins).unwrap();
+        answers[at].clone()
+    };
+    assert_eq!(status(0x82), [0x63, 0x00]);
+    assert_eq!(status(0x20), [0x69, 0x82]);
 }
 
 #[test]
@@ -218,7 +244,7 @@ fn an_image_survives_storage_and_every_flipped_bit_is_noticed() {
     }
     let refused = |bytes: &[u8]| OperatorCard::from_image(bytes).map(|_| ()).unwrap_err();
     assert_eq!(refused(b"JUKITOKN"), CardImageError::NotACard);
-    let mut newer = image.clone();
+    let mut newer = image;
     newer[8] = 2;
     let version = CardImageError::UnsupportedVersion { found: 2, supported: 1 };
     assert_eq!(refused(&newer), version);

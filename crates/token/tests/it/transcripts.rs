@@ -29,8 +29,7 @@ impl<P: CardPort> Recorder<P> {
         writeln!(self.text, "\n# {note}").unwrap();
     }
 
-    fn login(&mut self, world: &World, terminal: &TerminalIdentity, trust: &CardTrust, pin: &str) {
-        let _ = world;
+    fn login(&mut self, terminal: &TerminalIdentity, trust: &CardTrust, pin: &str) {
         let outcome = match login(self, terminal, trust, pin, NONCE) {
             Ok(session) => {
                 let signed = session.sign(self, [0x5a; 32]).map_or("did not sign", |_| "signed");
@@ -116,7 +115,7 @@ fn login_and_signature() {
     let world = world();
     let head = "Login with the right PIN, then one signature over a digest.";
     let mut port = recorder(&world, head);
-    port.login(&world, &world.terminal, &world.trust, PIN);
+    port.login(&world.terminal, &world.trust, PIN);
     port.finish("login.txt");
 }
 
@@ -127,7 +126,7 @@ fn wrong_pin_thrice() {
     let mut port = recorder(&world, head);
     for pin in ["0000", "0000", "0000", PIN] {
         port.note(if pin == PIN { "right PIN" } else { "wrong PIN" });
-        port.login(&world, &world.terminal, &world.trust, pin);
+        port.login(&world.terminal, &world.trust, pin);
     }
     port.finish("wrong-pin-thrice.txt");
 }
@@ -166,7 +165,7 @@ fn unaccepted_terminal() {
     let rogue = terminal(&*rogue_center, "rogue terminal");
     let head = "A terminal whose certificate the center did not sign.";
     let mut port = recorder(&world, head);
-    port.login(&world, &rogue, &world.trust, PIN);
+    port.login(&rogue, &world.trust, PIN);
     port.finish("wrong-terminal.txt");
 }
 
@@ -178,10 +177,10 @@ fn revoked_and_expired() {
     let mut port = recorder(&world, head);
     port.note("revoked");
     let revoked = CardTrust::new(issuer, day("2026-11-22")).revoking([profile().card]);
-    port.login(&world, &world.terminal, &revoked, PIN);
+    port.login(&world.terminal, &revoked, PIN);
     port.note("expired");
     let expired = CardTrust::new(issuer, day("2029-04-01"));
-    port.login(&world, &world.terminal, &expired, PIN);
+    port.login(&world.terminal, &expired, PIN);
     port.finish("revoked-and-expired.txt");
 }
 

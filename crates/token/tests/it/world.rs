@@ -91,14 +91,16 @@ impl World {
 /// The images a port has kept, newest last.
 pub(crate) type Kept = Rc<RefCell<Vec<Vec<u8>>>>;
 
-pub(crate) fn insert(
-    card: OperatorCard,
-) -> (ImagePort<impl FnMut(&mut [u8]), impl FnMut(&[u8]) -> Result<(), CardPortError>>, Kept) {
+/// A reader with a card in it.
+pub(crate) type Reader =
+    ImagePort<Box<dyn FnMut(&mut [u8])>, Box<dyn FnMut(&[u8]) -> Result<(), CardPortError>>>;
+
+pub(crate) fn insert(card: OperatorCard) -> (Reader, Kept) {
     let kept = Kept::default();
     let keeper = Rc::clone(&kept);
     let persist = move |image: &[u8]| {
         keeper.borrow_mut().push(image.to_vec());
         Ok(())
     };
-    (ImagePort::new(card, dice("chip"), persist), kept)
+    (ImagePort::new(card, Box::new(dice("chip")), Box::new(persist)), kept)
 }
