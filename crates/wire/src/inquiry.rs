@@ -13,7 +13,6 @@ use law::organ::{CardId, Organ};
 use law::query::QueryDraft;
 use law::time::Timestamp;
 use prost::Message;
-use prost::encoding::encoded_len_varint;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DecodeError, DecodeRule};
@@ -259,7 +258,6 @@ impl From<&Refusal> for twin::Refusal {
         // The padding's tag takes one byte and its length two (`limits` asserts that). A refusal
         // over the limits stays unpadded and is refused by the conversion below.
         const PADDING_HEAD_BYTES: usize = 3;
-        debug_assert_eq!(encoded_len_varint(REFUSAL_BYTES as u64) + 1, PADDING_HEAD_BYTES);
         let padding = REFUSAL_BYTES.saturating_sub(refusal.encoded_len() + PADDING_HEAD_BYTES);
         refusal.padding = vec![0; padding];
         refusal

@@ -83,7 +83,13 @@ fn a_frame_of_empty_rows_is_refused_by_count() {
     message.push(length as u8);
     message.extend_from_slice(&rows);
     let error = frame::decode(&message).unwrap_err();
-    assert_eq!(error.rule, DecodeRule::TooMany { max: MESSAGE_FIELDS_COUNT_MAX });
+    let too_many = DecodeRule::TooMany { max: MESSAGE_FIELDS_COUNT_MAX };
+    assert_eq!(error.rule, too_many);
+    // The same for what is not in a frame: a directory of empty members, a frame of empty bodies.
+    let members = [0x22, 0x00].repeat(MESSAGE_FIELDS_COUNT_MAX + 1);
+    assert_eq!(Directory::decode(&members).unwrap_err().rule, too_many);
+    let bodies = [0x72, 0x00].repeat(MESSAGE_FIELDS_COUNT_MAX + 1);
+    assert_eq!(frame::decode(&bodies).unwrap_err().rule, too_many);
 }
 
 #[test]
