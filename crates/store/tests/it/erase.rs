@@ -42,9 +42,6 @@ fn rows_become_unreadable_when_their_cohort_goes() {
     ]);
     bench.record(&[leaf_at(1, NOW), leaf_at(2, LATER), entry(3, &[2])]);
     bench.publish(&signer()).unwrap();
-    let keys = wrapped_keys(&bench);
-    assert_eq!(keys.len(), 2);
-    assert!(keys.iter().all(|key| in_files(&bench, key)), "the search can find");
 
     // Not a day early: the month of expiry itself is still kept.
     let none = bench.store_mut().erase_cohorts_before(Month::new(2031, 11).unwrap()).unwrap();
@@ -76,17 +73,32 @@ fn rows_become_unreadable_when_their_cohort_goes() {
     assert_eq!(verified.size, 4);
     let report = bench.store().fsck().unwrap();
     assert!(report.ok, "{:?}", report.faults);
-
-    // The wrapped keys do not linger in the files either: what stood there was overwritten.
-    assert!(!keys.iter().any(|key| in_files(&bench, key)));
 }
 
-/// The wrapped keys of the cohorts that go, seen from outside.
-fn wrapped_keys(bench: &SqliteBench) -> Vec<Vec<u8>> {
+#[test]
+fn erased_keys_and_rows_leave_no_trace_in_database_or_log() {
+    let mut bench = SqliteBench::new();
+    bench.put(&[Write::PutResident(held(1))]);
+    for n in 0..40 {
+        bench.put(&[Write::AppendHistory { code: code(1), row: history(n, NOW) }]);
+    }
+    bench.record(&[leaf_at(1, NOW)]);
+    let mut gone = blobs(&bench, "SELECT wrapped FROM cohort");
+    gone.extend(blobs(&bench, "SELECT sealed FROM history"));
+    gone.extend(blobs(&bench, "SELECT sealed FROM entry"));
+    assert_eq!(gone.len(), 43);
+    assert!(gone.iter().all(|blob| in_files(&bench, blob)), "the search can find");
+    bench.store_mut().erase_cohorts_before(Month::new(2033, 12).unwrap()).unwrap();
+    assert!(!gone.iter().any(|blob| in_files(&bench, blob)));
+    assert_eq!(bench.reads().resident(&code(1)).unwrap(), Some(held(1)));
+}
+
+/// Blobs as they stand in the file, seen from outside.
+fn blobs(bench: &SqliteBench, sql: &str) -> Vec<Vec<u8>> {
     let db = rusqlite::Connection::open(bench.database()).unwrap();
-    let mut statement = db.prepare("SELECT wrapped FROM cohort ORDER BY month LIMIT 2").unwrap();
-    let keys = statement.query_map([], |row| row.get(0)).unwrap();
-    keys.map(Result::unwrap).collect()
+    let mut statement = db.prepare(sql).unwrap();
+    let found = statement.query_map([], |row| row.get(0)).unwrap();
+    found.map(Result::unwrap).collect()
 }
 
 fn in_files(bench: &SqliteBench, part: &[u8]) -> bool {

@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod collision;
 mod contract;
 mod crash;
 mod erase;
