@@ -8,6 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "test helpers fail by panicking, as tests do"
 )]
 
@@ -199,6 +200,9 @@ fn inside_wrong_pin_and_missing_token_are_named() {
     let token = Pkcs11Token::open(&module, label(), PIN).unwrap();
     assert_eq!(token.sign(KeyName::Node, b"x"), Err(TokenError::KeyMissing { key: KeyName::Node }));
     assert_eq!(format!("{token:?}"), "Pkcs11Token(…)");
+    let slot = raw_slot(&Pkcs11::new(&module).unwrap()).id();
+    let by_slot = Pkcs11Token::open(&module, TokenPlace::Slot(slot), PIN).unwrap();
+    assert_eq!(by_slot.describe(), token.describe());
 }
 
 #[test]
@@ -249,13 +253,14 @@ fn inside_an_extractable_key_is_refused() {
 /// A session beside the adapter's, to look at the device the way an intruder in the process would.
 fn raw_session(module: &Path) -> (Pkcs11, cryptoki::session::Session) {
     let context = Pkcs11::new(module).unwrap();
-    let slots = context.get_slots_with_initialized_token().unwrap();
-    let slot = slots
-        .into_iter()
-        .find(|slot| context.get_token_info(*slot).unwrap().label().trim_end() == LABEL)
-        .unwrap();
-    let session = context.open_rw_session(slot).unwrap();
+    let session = context.open_rw_session(raw_slot(&context)).unwrap();
     // The process is logged in already through the adapter; either answer will do.
     let _ = session.login(UserType::User, Some(&AuthPin::from(PIN)));
     (context, session)
+}
+
+fn raw_slot(context: &Pkcs11) -> cryptoki::slot::Slot {
+    let slots = context.get_slots_with_initialized_token().unwrap();
+    let ours = |slot: &_| context.get_token_info(*slot).unwrap().label().trim_end() == LABEL;
+    slots.into_iter().find(ours).unwrap()
 }
