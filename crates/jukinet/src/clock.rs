@@ -11,3 +11,9 @@ pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp(since.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
 }
+
+/// A point on the machine's steady clock, for waits and intervals only.
+#[must_use]
+pub fn monotonic() -> std::time::Instant {
+    std::time::Instant::now()
+}

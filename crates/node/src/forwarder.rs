@@ -8,17 +8,16 @@ use std::collections::BTreeMap;
 
 use law::organ::Organ;
 use law::time::Timestamp;
-use ledger::entry::EntryKind;
+use ledger::entry::{EntryBuilder, EntryKind, recordable};
 use ledger::receipt::{EntryId, Receipt};
 use wire::{InquiryBody, NodeId, Reply, SignedInquiry, inquiry_digest};
 
 use crate::machine::{CallFailure, CallId, Ticket};
 use crate::member::{Member, center_id};
 use crate::outbox::{Outbox, Parked};
-use crate::ports::Leaf;
 
 /// Most inquiries under way at once from one organ's terminals.
-pub const FORWARDED_COUNT_MAX: usize = 1_024;
+pub(crate) const FORWARDED_COUNT_MAX: usize = 1_024;
 
 /// The forwarding side of one organ.
 #[derive(Debug, Default)]
@@ -52,12 +51,11 @@ impl Forwarder {
         let entry = member
             .entry(EntryKind::Forwarded, now)
             .terminal(terminal.as_str())
-            .card(&body.card.to_string())
-            .affair(&body.affair)
-            .case(&body.case_number)
+            .card(body.card.as_str())
             .request(&inquiry_digest(&signed.body));
+        let entry = asked_for(entry, &body);
         let id = member.entry_id();
-        let leaf = Leaf { subject: None, entry: entry.encode() };
+        let leaf = out.leaf(entry, None);
         let parked = out.park(id, vec![leaf], signed);
         self.waiting.insert(id, (ticket, to, parked));
     }
@@ -93,6 +91,18 @@ impl Forwarder {
         }
         None
     }
+}
+
+/// The affair and the case as they were sent: what a stranger wrote must not be able to keep the act
+/// from being recorded.
+pub(crate) fn asked_for(mut entry: EntryBuilder, body: &InquiryBody) -> EntryBuilder {
+    if let Some(affair) = recordable(&body.affair) {
+        entry = entry.affair(affair);
+    }
+    if let Some(case) = recordable(&body.case_number) {
+        entry = entry.case(case);
+    }
+    entry
 }
 
 /// The node that answers for an organ.

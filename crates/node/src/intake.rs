@@ -47,9 +47,9 @@ impl Intake<'_> {
                     .count(applied.taken);
                 let entry = match applied.set_aside {
                     0 => entry,
-                    n => entry.note(&format!("{n} set aside: not for this sender to notify")),
+                    n => entry.note(format!("{n} set aside: not for this sender to notify")),
                 };
-                member.note(&entry, out);
+                member.note(entry, out);
                 out.acknowledge_notices(ticket, applied.up_to);
                 out.again();
             }
@@ -77,9 +77,8 @@ impl Intake<'_> {
             }
             if (self.belongs)(relayed) && relayed.notice.check().is_ok() {
                 overlay.apply(relayed.municipality, &relayed.notice, now, out)?;
-                if let Some(onward) = self.onward {
-                    let to = onward.clone();
-                    out.write(Write::Enqueue { to, payload: relayed.to_bytes() });
+                if let (Some(onward), Ok(payload)) = (self.onward, relayed.encode()) {
+                    out.write(Write::Enqueue { to: onward.clone(), payload });
                 }
             } else {
                 applied.set_aside += 1;

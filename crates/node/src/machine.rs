@@ -13,15 +13,15 @@ use crate::outbox::Outbox;
 use crate::ports::Reads;
 
 /// One request that waits for our reply; the runner knows which session it came over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
 /// One call of ours that waits for a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
 /// One signature asked of the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignId(pub u64);
 
 /// Who is at the other end, as the mutual authentication of the session established it.
@@ -48,11 +48,21 @@ pub enum CallFailure {
 /// What can happen to a machine.
 #[derive(Debug)]
 pub enum Input {
-    Request { from: Peer, ticket: Ticket, request: Request },
-    Reply { call: CallId, outcome: Result<Reply, CallFailure> },
+    Request {
+        from: Peer,
+        ticket: Ticket,
+        request: Request,
+    },
+    Reply {
+        call: CallId,
+        outcome: Result<Reply, CallFailure>,
+    },
     /// Entries asked for earlier are durable.
     Recorded(Receipt),
-    Signed { sign: SignId, signature: Option<[u8; 64]> },
+    Signed {
+        sign: SignId,
+        signature: Option<[u8; 64]>,
+    },
     /// Time has passed; sent at least every [`TICK_MS_MAX`].
     Tick,
 }

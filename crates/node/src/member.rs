@@ -3,14 +3,14 @@
 
 use law::organ::Organ;
 use law::time::Timestamp;
-use ledger::entry::Entry;
+use ledger::entry::{Entry, EntryBuilder, EntryKind};
 use ledger::receipt::EntryId;
 use wire::directory::{Directory, DirectoryError, Member as DirectoryMember, SignedDirectory};
 use wire::{Heartbeat, NodeId, Role};
 
 use crate::machine::{CallId, Ticket};
 use crate::outbox::Outbox;
-use crate::ports::{Counter, Leaf, Reads, Write};
+use crate::ports::{Counter, Reads, Write};
 
 /// How often a member reports to the center, milliseconds.
 pub const HEARTBEAT_EVERY_MS: u64 = 5_000;
@@ -49,7 +49,9 @@ impl Member {
         let kept = reads.directory().ok().flatten();
         let directory = kept.as_deref().and_then(|bytes| {
             let signed = SignedDirectory::decode(bytes).ok()?;
-            Directory::verify_kept(&signed, &identity.directory_key, token::verify::p256).ok()
+            let message = SignedDirectory::signing_bytes(&signed.body);
+            let ours = token::verify::p256(&identity.directory_key, &message, &signed.signature);
+            if ours { Directory::decode(&signed.body).ok() } else { None }
         });
         Self {
             identity,
@@ -76,19 +78,20 @@ impl Member {
     }
 
     /// An entry of this node at this time; the caller adds what it is about.
-    pub(crate) fn entry(&self, kind: ledger::entry::EntryKind, now: Timestamp) -> Entry {
-        Entry::new(kind, now, self.identity.node.as_str())
+    pub(crate) fn entry(&self, kind: EntryKind, now: Timestamp) -> EntryBuilder {
+        Entry::build(kind, now, self.identity.node.as_str())
     }
 
     /// Record an act that concerns no single resident and that nothing waits for.
-    pub(crate) fn note(&mut self, entry: &Entry, out: &mut Outbox) {
+    pub(crate) fn note(&mut self, entry: EntryBuilder, out: &mut Outbox) {
         let id = self.entry_id();
-        out.record(id, Leaf { subject: None, entry: entry.encode() });
+        let leaf = out.leaf(entry, None);
+        out.record(id, leaf);
     }
 
     /// The directory, while it is valid: without one, nobody is spoken to.
     pub(crate) fn directory_at(&self, now: Timestamp) -> Option<&Directory> {
-        self.directory.as_ref().filter(|directory| now < directory.expires_at)
+        self.directory.as_ref().filter(|directory| directory.is_current(now))
     }
 
     /// The bytes of the directory in force, for whoever asks.
@@ -108,13 +111,11 @@ impl Member {
         out: &mut Outbox,
     ) -> Result<u64, DirectoryError> {
         let signed = SignedDirectory::decode(&bytes)?;
-        let key = &self.identity.directory_key;
-        let directory = Directory::verify(&signed, key, now, token::verify::p256)?;
-        let serial = directory.serial;
+        let key = self.identity.directory_key;
         let current = self.directory.as_ref().map_or(0, |held| held.serial);
-        if serial < current {
-            return Err(DirectoryError::SerialOlder);
-        }
+        let verify = token::verify::p256;
+        let directory = Directory::verify_after(&signed, key, now, verify, current)?;
+        let serial = directory.serial;
         if serial > current {
             out.write(Write::PutDirectory(bytes.clone()));
             out.write(Write::SetCounter(Counter::DirectorySerial, serial));

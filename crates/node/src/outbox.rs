@@ -5,8 +5,10 @@
 //! out takes the parked value and the receipt: no answer without a permit (a [`Release`] exists only
 //! after `law` permitted it), none without a record (a [`Receipt`] exists only when it is durable).
 
+use law::code::RecordCode;
 use law::disclosure::{ObservationPermit, ViewPermit};
 use law::inquiry::{Denial, Release};
+use ledger::entry::EntryBuilder;
 use ledger::receipt::{EntryId, Receipt};
 use token::KeyName;
 use wire::directory::Directory;
@@ -109,6 +111,22 @@ impl Outbox {
         self.parts.entries.push(NewEntry { id: entry, leaves: vec![leaf] });
     }
 
+    /// The leaf of an entry. One that its own rules refuse would leave an act unrecorded: a bug, and
+    /// the machine stops rather than go on without the record.
+    pub(crate) fn leaf(&mut self, entry: EntryBuilder, subject: Option<RecordCode>) -> Leaf {
+        let entry = match subject {
+            Some(code) => entry.subject(&code),
+            None => entry,
+        };
+        match entry.finish() {
+            Ok(entry) => Leaf { subject, entry: entry.encode() },
+            Err(error) => {
+                self.stop(format!("an entry cannot be written: {error}"));
+                Leaf { subject, entry: Vec::new() }
+            }
+        }
+    }
+
     /// Record, and hold `value` back until that record is durable.
     pub(crate) fn park<T>(&mut self, entry: EntryId, leaves: Vec<Leaf>, value: T) -> Parked<T> {
         self.parts.entries.push(NewEntry { id: entry, leaves });
@@ -146,7 +164,7 @@ impl Outbox {
                 digest: *release.digest(),
                 ledger: receipt.ledger().to_owned(),
                 index: receipt.first_index(),
-                persons: release.into_persons(),
+                persons: release.persons().to_vec(),
             };
             self.reply(ticket, Reply::Answer(answer));
         }
@@ -179,15 +197,7 @@ impl Outbox {
     /// A refusal, recorded before it leaves. Only the public mapping of the denial travels.
     pub(crate) fn refuse(&mut self, parked: Parked<(Ticket, [u8; 32], Denial)>, receipt: Receipt) {
         if let Some((ticket, digest, denial)) = self.open(parked, &receipt) {
-            let public = denial.public();
-            let refusal = Refusal {
-                digest,
-                rule: public.rule.to_owned(),
-                law: public.law.to_owned(),
-                hint: public.hint.to_owned(),
-                hint_en: public.hint_en.to_owned(),
-            };
-            self.reply(ticket, Reply::Refusal(refusal));
+            self.reply(ticket, Reply::Refusal(Refusal::new(digest, &denial.public())));
         }
     }
 

@@ -48,9 +48,8 @@ impl<'a> Overlay<'a> {
         let before_code = notice.previous_code.unwrap_or(code);
         let before = self.resident(&before_code)?;
         let kind = notice.reason.kind();
-        let elsewhere = before
-            .as_ref()
-            .is_some_and(|held| !held.removed && held.identity.municipality != from);
+        let elsewhere =
+            before.as_ref().is_some_and(|held| !held.removed && held.identity.municipality != from);
         let history = before.clone().map(|before| HistoryRow {
             before,
             reason: notice.reason,

@@ -33,7 +33,9 @@ pub enum StoreError {
     Io(String),
     #[error("the store is damaged: {0}")]
     Damaged(String),
-    #[error("the ledger on disk is ahead of the database (size {ledger} against {store}): the database is an older copy")]
+    #[error(
+        "the ledger on disk is ahead of the database (size {ledger} against {store}): the database is an older copy"
+    )]
     LedgerAhead { ledger: u64, store: u64 },
     #[error("the store's key could not be used: {0}")]
     Key(String),
@@ -142,19 +144,37 @@ pub enum Write {
     PutResident(Held),
     /// The person known as `previous` is known as `held.identity.code` from now on; history and
     /// entries about the old code stay reachable. Inserts when `previous` is not held.
-    ReplaceCode { previous: RecordCode, held: Held },
+    ReplaceCode {
+        previous: RecordCode,
+        held: Held,
+    },
     /// Keep what stood before, under the person who has `code` after this group.
-    AppendHistory { code: RecordCode, row: HistoryRow },
+    AppendHistory {
+        code: RecordCode,
+        row: HistoryRow,
+    },
     SetCounter(Counter, u64),
     /// Append to the queue for `to`; the store gives the next sequence (from 1, without gaps).
-    Enqueue { to: NodeId, payload: Vec<u8> },
+    Enqueue {
+        to: NodeId,
+        payload: Vec<u8>,
+    },
     /// Forget queue items for `to` up to and including this sequence.
-    Acknowledge { to: NodeId, up_to: u64 },
+    Acknowledge {
+        to: NodeId,
+        up_to: u64,
+    },
     /// Note a request identifier until the given time, against replay.
-    RequestSeen { request: [u8; 16], until: Timestamp },
+    RequestSeen {
+        request: [u8; 16],
+        until: Timestamp,
+    },
     ForgetRequestsBefore(Timestamp),
     PutDirectory(Vec<u8>),
-    PutForeign { subject: RecordCode, entry: ForeignEntry },
+    PutForeign {
+        subject: RecordCode,
+        entry: ForeignEntry,
+    },
 }
 
 /// One leaf of the ledger to be.

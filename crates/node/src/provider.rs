@@ -6,24 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use law::affair::{Channel, Epoch};
-use law::inquiry::{
-    Agreement, Denial, Held, Inquiry, OperatorStanding, Permit, ProvidedPerson, Release, authorize,
-};
-use law::organ::Organ;
-use law::query::{PROVISION_PERSONS_MAX, Query};
+use law::inquiry::{Agreement, Denial, Held, Inquiry, Permit, ProvidedPerson, Release, authorize};
+use law::organ::{OperatorStanding, Organ};
+use law::query::{PROVISION_PERSONS_MAX, Query, QueryDraft};
 use law::time::Timestamp;
-use ledger::entry::{Entry, EntryKind};
+use ledger::entry::{EntryBuilder, EntryKind};
 use ledger::receipt::{EntryId, Receipt};
 use wire::directory::Directory;
 use wire::{InquiryBody, SignedInquiry, inquiry_digest};
 
+use crate::forwarder::asked_for;
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
-use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Leaf, Looked, Reads, Write};
+use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Looked, Reads, Write};
 
 /// Most inquiries that may wait for their record at once; beyond it the peer is told to come again.
-pub const PARKED_COUNT_MAX: usize = 4_096;
+pub(crate) const PARKED_COUNT_MAX: usize = 4_096;
 
 enum Waiting {
     Answer(Parked<(Ticket, Release)>),
@@ -137,15 +136,15 @@ impl Provider {
     ) {
         let leaves = if release.subjects().is_empty() {
             let entry = describe(member.entry(EntryKind::NoProvision, now), asked);
-            vec![Leaf { subject: None, entry: entry.encode() }]
+            vec![out.leaf(entry, None)]
         } else {
-            let items = release.item_keys();
-            let about = |code: &law::code::RecordCode| {
+            let keys: Vec<&str> = release.items().iter().map(|item| item.key()).collect();
+            let items = keys.join(" ");
+            let mut about = |code: &law::code::RecordCode| {
                 let entry = describe(member.entry(EntryKind::Provision, now), asked);
-                let entry = entry.items(&items).subject(*code);
-                Leaf { subject: Some(*code), entry: entry.encode() }
+                out.leaf(entry.items(items.as_str()), Some(*code))
             };
-            release.subjects().iter().map(about).collect()
+            release.subjects().iter().map(&mut about).collect()
         };
         remember(asked, out);
         let id = member.entry_id();
@@ -163,7 +162,7 @@ impl Provider {
     ) {
         let entry = describe(member.entry(EntryKind::Refusal, now), asked);
         let entry = entry.rule(denial.public().rule);
-        let leaf = Leaf { subject: None, entry: entry.encode() };
+        let leaf = out.leaf(entry, None);
         remember(asked, out);
         let id = member.entry_id();
         let parked = out.park(id, vec![leaf], (asked.ticket, asked.digest, denial));
@@ -247,24 +246,34 @@ fn release(permit: Permit, hits: Option<Vec<Held>>) -> Result<Release, Denial> {
     match hits {
         Some(hits) => permit.release(hits),
         // More candidates than are ever looked through: unknown, therefore refused.
-        None => Err(Denial::MoreThanFifty),
+        None => Err(Denial::MoreThan50),
     }
 }
 
-fn describe(entry: Entry, asked: &Asked<'_>) -> Entry {
+fn describe(entry: EntryBuilder, asked: &Asked<'_>) -> EntryBuilder {
     let mut entry = entry.request(&asked.digest);
     if let Some(organ) = &asked.peer.organ {
-        entry = entry.asker(&organ.to_string());
+        entry = entry.asker(organ.to_string());
     }
     match asked.body {
         None => entry,
-        Some(body) => entry
+        Some(body) => asked_for(entry, body)
             .terminal(body.terminal.as_str())
-            .card(&body.card.to_string())
-            .affair(&body.affair)
-            .case(&body.case_number)
-            .channel("immediate")
-            .mode(body.query.mode_key()),
+            .card(body.card.as_str())
+            .channel(body.channel.key())
+            .mode(mode_key(&body.query)),
+    }
+}
+
+/// Which keys were given, for the record; the keys themselves are nobody's business there.
+fn mode_key(query: &QueryDraft) -> &'static str {
+    match (&query.code, &query.address, &query.birth, query.prefix) {
+        (Some(_), _, _, _) => "code",
+        (None, Some(_), _, false) => "name-address",
+        (None, Some(_), _, true) => "name-address-prefix",
+        (None, None, Some(_), false) => "name-birth",
+        (None, None, Some(_), true) => "name-birth-prefix",
+        (None, None, None, _) => "none",
     }
 }
 

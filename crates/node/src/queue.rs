@@ -11,11 +11,11 @@ use crate::outbox::Outbox;
 use crate::ports::{Looked, Reads, Write};
 
 /// Most items in one batch: with about 400 bytes each a batch stays far below a frame's limit.
-pub const BATCH_ITEMS_COUNT_MAX: usize = 500;
+pub(crate) const BATCH_ITEMS_COUNT_MAX: usize = wire::limits::BATCH_NOTICES_COUNT_MAX;
 /// First wait after a failed call, milliseconds; doubled up to [`RETRY_WAIT_MS_MAX`].
-pub const RETRY_WAIT_MS_MIN: u64 = 100;
+pub(crate) const RETRY_WAIT_MS_MIN: u64 = 100;
 /// Longest wait between tries. A tier that was away for days is found again within this time.
-pub const RETRY_WAIT_MS_MAX: u64 = 2_000;
+pub(crate) const RETRY_WAIT_MS_MAX: u64 = 2_000;
 
 /// One queue's sender.
 #[derive(Debug)]
@@ -54,10 +54,10 @@ impl Sender {
             return Ok(None);
         }
         let items = reads.queued(&self.to, acknowledged, BATCH_ITEMS_COUNT_MAX)?;
-        Ok(items.first().map(|(first, _)| *first).map(|first_sequence| NextBatch {
-            first_sequence,
-            items,
-        }))
+        Ok(items
+            .first()
+            .map(|(first, _)| *first)
+            .map(|first_sequence| NextBatch { first_sequence, items }))
     }
 
     pub(crate) fn sent(&mut self, call: CallId) {

@@ -31,7 +31,11 @@ pub fn run(role: Role, config: &Path, talk: Talk) -> Exit {
             return Exit::Failed;
         }
     };
-    if role == Role::Terminal { terminal(config, &runtime, talk) } else { node(role, config, &runtime, talk) }
+    if role == Role::Terminal {
+        terminal(config, &runtime, talk)
+    } else {
+        node(role, config, &runtime, talk)
+    }
 }
 
 fn node(role: Role, file: &Path, runtime: &tokio::runtime::Runtime, talk: Talk) -> Exit {
@@ -83,7 +87,8 @@ fn ended<E: std::fmt::Display>(served: Result<(), E>, talk: Talk) -> Exit {
 
 /// Say so to whoever started us: one line on stdout, and the service manager if there is one.
 fn ready(talk: Talk, line: &str) {
-    tracing::info!(event = "ready", line);
+    // The line may hold a desk's start token: it goes to who started us, never to the log.
+    tracing::info!(event = "ready");
     talk.data(line);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }

@@ -4,10 +4,8 @@
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
 use token::KeyName;
-use wire::directory::{
-    DIRECTORY_REISSUE_MS, DIRECTORY_VALID_MS, Directory, SIGNING_PREFIX, SignedDirectory,
-};
 use wire::Role;
+use wire::directory::{DIRECTORY_REISSUE_MS, DIRECTORY_VALID_MS, Directory, SignedDirectory};
 
 use crate::machine::SignId;
 use crate::member::Member;
@@ -47,9 +45,11 @@ impl Issuer {
         };
         self.signs += 1;
         let sign = SignId(self.signs);
-        let body = next.encode();
-        let mut message = SIGNING_PREFIX.to_vec();
-        message.extend_from_slice(&body);
+        let Ok(body) = next.encode() else {
+            out.stop("the directory is larger than a message may be".to_owned());
+            return;
+        };
+        let message = SignedDirectory::signing_bytes(&body);
         let until = Timestamp(now.0.saturating_add(SIGNATURE_PATIENCE_MS));
         self.pending = Some(Pending { sign, body, until });
         out.sign(sign, KeyName::Directory, message);
@@ -71,7 +71,7 @@ impl Issuer {
             return;
         };
         let entry = member.entry(EntryKind::DirectoryIssued, now).first(serial);
-        member.note(&entry, out);
+        member.note(entry, out);
         let members = member.directory.as_ref().map_or_else(Vec::new, |directory| {
             let others = directory.members.iter().filter(|other| other.role != Role::Center);
             others.map(|other| other.id.clone()).collect()

@@ -19,9 +19,9 @@ use crate::ports::{Counter, Looked, OpenEntry, Reads, Write};
 use crate::queue::Sender;
 
 /// Ledger entries gone through in one step.
-pub const ENTRIES_PER_STEP_COUNT_MAX: usize = 256;
+pub(super) const ENTRIES_PER_STEP_COUNT_MAX: usize = 256;
 /// Rows in one batch: each carries its proof, about 2 kB.
-pub const ROWS_PER_BATCH_COUNT_MAX: usize = 200;
+pub(super) const ROWS_PER_BATCH_COUNT_MAX: usize = wire::limits::BATCH_DISCLOSURES_COUNT_MAX;
 
 /// One sender per prefecture.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ fn provided_subject(open: &OpenEntry) -> Option<RecordCode> {
     if entry.kind() != EntryKind::Provision {
         return None;
     }
-    entry.subject_code()
+    entry.subject()
 }
 
 /// The next rows for one prefecture, as far as the signed checkpoint covers them.

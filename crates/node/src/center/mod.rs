@@ -2,8 +2,8 @@
 //! agencies, prefectures and municipalities, signs the directory, watches the network, and hands the
 //! prefectures their residents' disclosure data.
 
-mod disclosure;
 mod directory;
+mod disclosure;
 mod network;
 
 use law::organ::Organ;
@@ -56,10 +56,7 @@ impl Center {
             (Role::Prefecture, Request::Notices(batch)) => {
                 self.notified(now, (from, ticket), &batch, reads, out);
             }
-            (
-                Role::Agency | Role::Municipality | Role::Prefecture,
-                Request::Inquiry(signed),
-            ) => {
+            (Role::Agency | Role::Municipality | Role::Prefecture, Request::Inquiry(signed)) => {
                 let asked = (from, ticket);
                 self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
             }

@@ -14,7 +14,7 @@ use wire::{
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
-use crate::ports::{Leaf, Reads, Write};
+use crate::ports::{Reads, Write};
 use crate::provider::card_standing;
 
 enum Waiting {
@@ -77,19 +77,19 @@ impl Room {
         let kind = if verdict.is_ok() { EntryKind::StatusShown } else { EntryKind::Refusal };
         let entry = member
             .entry(kind, now)
-            .asker(&body.organ.to_string())
+            .asker(body.organ.to_string())
             .terminal(from.node.as_str())
-            .card(&body.card.to_string())
+            .card(body.card.as_str())
             .request(&digest);
         let id = member.entry_id();
         let waiting = match verdict {
             Ok(permit) => {
-                let leaf = Leaf { subject: None, entry: entry.encode() };
+                let leaf = out.leaf(entry, None);
                 Waiting::Status(out.park(id, vec![leaf], (ticket, permit, status)))
             }
             Err(denial) => {
                 let entry = entry.rule(denial.public().rule);
-                let leaf = Leaf { subject: None, entry: entry.encode() };
+                let leaf = out.leaf(entry, None);
                 Waiting::Refusal(out.park(id, vec![leaf], (ticket, digest, denial)))
             }
         };
@@ -115,7 +115,7 @@ impl Room {
                 id: m.id.clone(),
                 role: m.role,
                 exchange: m.exchange.clone(),
-                last_seen: if own { Some(now) } else { last.map(|(at, _)| *at) },
+                last_seen_ms: if own { Some(now.0) } else { last.map(|(at, _)| at.0) },
                 queued: beat.map_or(0, |beat| beat.queued),
                 residents: match (own, beat) {
                     (true, _) => reads.residents_count().unwrap_or(0),

@@ -13,7 +13,7 @@ use super::Municipality;
 use crate::machine::Ticket;
 use crate::outbox::Outbox;
 use crate::people::Overlay;
-use crate::ports::{Counter, Looked, Reads, Write};
+use crate::ports::{Counter, Looked, ReadError, Reads, Write};
 
 /// What one row would do, after everything before it in the file.
 struct Checked {
@@ -40,16 +40,15 @@ impl Municipality {
         match self.feed_rows(now, batch, reads, &mut staged) {
             Ok(outcomes) => {
                 out.absorb(staged);
-                let accepted = |o: &&FeedOutcome| matches!(o.verdict, FeedVerdict::Accepted { .. });
+                let accepted = |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Accepted { .. });
                 let taken = outcomes.iter().filter(accepted).count() as u64;
                 if taken > 0 {
-                    let rejected = |o: &&FeedOutcome| {
-                        matches!(o.verdict, FeedVerdict::Rejected { .. })
-                    };
+                    let rejected =
+                        |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Rejected { .. });
                     let rejected = outcomes.iter().filter(rejected).count();
                     let entry = self.member.entry(EntryKind::FeedReceived, now).count(taken);
-                    let entry = entry.note(&format!("{rejected} rows rejected"));
-                    self.member.note(&entry, out);
+                    let entry = entry.note(format!("{rejected} rows rejected"));
+                    self.member.note(entry, out);
                     out.again();
                 }
                 out.feed_result(ticket, outcomes);
@@ -86,12 +85,15 @@ impl Municipality {
                     let notice = row.notice.clone();
                     let relayed =
                         RelayedNotice { municipality: self.code, sequence: queued, notice };
+                    let Ok(payload) = relayed.encode() else {
+                        return Err(ReadError::Store("a notice cannot be encoded".to_owned()));
+                    };
                     let to = self.notices.to.clone();
-                    out.write(Write::Enqueue { to, payload: relayed.to_bytes() });
+                    out.write(Write::Enqueue { to, payload });
                     FeedVerdict::Accepted { sequence: queued }
                 }
             };
-            outcomes.push(FeedOutcome { row: row.row, verdict });
+            outcomes.push(FeedOutcome { row: row.row, outcome: verdict });
         }
         if fed_up_to > fed_before {
             out.write(Write::SetCounter(Counter::Feed, fed_up_to));
@@ -113,8 +115,13 @@ impl Municipality {
         let verdict = if notice.record.municipality != self.code {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
         } else if notice.check().is_err() {
-            reject("previous_code", "notice-shape", "a code change, and only it, has a previous code")
-        } else if notice.changed_on > now.date_in_japan() && notice.reason != ChangeReason::MovedOut {
+            reject(
+                "previous_code",
+                "notice-shape",
+                "a code change, and only it, has a previous code",
+            )
+        } else if notice.changed_on > now.date_in_japan() && notice.reason != ChangeReason::MovedOut
+        {
             reject("changed_on", "in-the-future", "only a planned moving-out may lie ahead")
         } else {
             against_register(notice, row.sequence.is_none(), overlay)?

@@ -86,7 +86,7 @@ impl Municipality {
     fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
         let Ok(Some(batch)) = self.notices.next(now, reads) else { return };
         let notices = batch.items.iter().filter_map(|(sequence, payload)| {
-            let mut relayed = RelayedNotice::from_bytes(payload).ok()?;
+            let mut relayed = RelayedNotice::decode(payload).ok()?;
             relayed.sequence = *sequence;
             Some(relayed)
         });

@@ -7,7 +7,7 @@ use law::code::{PrefectureCode, RecordCode};
 use law::disclosure::{ViewPermit, ViewRequest, open_view};
 use law::inquiry::Denial;
 use law::time::Timestamp;
-use ledger::entry::EntryKind;
+use ledger::entry::{Entry, EntryBuilder, EntryKind};
 use ledger::note::VerifierKey;
 use ledger::receipt::{EntryId, Receipt};
 use ledger::view::{ViewedRow, verify_row};
@@ -19,11 +19,11 @@ use wire::{
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
-use crate::ports::{Counter, ForeignEntry, Leaf, Looked, Reads, Write};
+use crate::ports::{Counter, ForeignEntry, Looked, Reads, Write};
 use crate::provider::card_standing;
 
 /// Most entries in one view: with their proofs about 2 kB each they stay within a frame.
-pub const VIEW_ROWS_COUNT_MAX: usize = 300;
+pub(super) const VIEW_ROWS_COUNT_MAX: usize = 300;
 /// Earlier codes that are followed: a resident may change the code at any time (法30条の3).
 const EARLIER_CODES_COUNT_MAX: usize = 64;
 
@@ -97,16 +97,15 @@ impl Desk {
         let kind = if verdict.is_ok() { EntryKind::ViewOpened } else { EntryKind::Refusal };
         let entry = member
             .entry(kind, now)
-            .asker(&body.organ.to_string())
+            .asker(body.organ.to_string())
             .terminal(from.node.as_str())
-            .card(&body.card.to_string())
+            .card(body.card.as_str())
             .request(&digest);
         let id = member.entry_id();
         match (verdict, view) {
             (_, Err(_)) => out.unavailable(ticket, "the register could not be read"),
             (Ok(permit), Ok(Some(view))) => {
-                let entry = entry.subject(*code);
-                let leaf = Leaf { subject: Some(*code), entry: entry.encode() };
+                let leaf = out.leaf(entry, Some(*code));
                 let parked = out.park(id, vec![leaf], (ticket, permit, view));
                 self.waiting.insert(id, Waiting::View(parked));
             }
@@ -120,12 +119,12 @@ impl Desk {
     fn refuse(
         &mut self,
         id: EntryId,
-        entry: ledger::entry::Entry,
+        entry: EntryBuilder,
         refused: (Ticket, [u8; 32], Denial),
         out: &mut Outbox,
     ) {
         let entry = entry.rule(refused.2.public().rule);
-        let leaf = Leaf { subject: None, entry: entry.encode() };
+        let leaf = out.leaf(entry, None);
         let parked = out.park(id, vec![leaf], refused);
         self.waiting.insert(id, Waiting::Refusal(parked));
     }
@@ -153,6 +152,7 @@ fn collect(
     }
     let own = reads.checkpoint()?.and_then(|note| note.lines().next().map(str::to_owned));
     let own = own.unwrap_or_default();
+    let entries = reads.entries_count()?;
     let mut rows = Vec::new();
     for code in &codes {
         for entry in reads.entries_about(code, VIEW_ROWS_COUNT_MAX)? {
@@ -170,13 +170,17 @@ fn collect(
         let with_key = |m: &wire::directory::Member| {
             let key = m.ledger_vkey.as_ref()?;
             let origin = key.split('+').next().unwrap_or_default().to_owned();
-            Some(ViewLedger { origin, vkey: key.clone() })
+            let size = if origin == own { entries } else { 0 };
+            Some(ViewLedger { origin, vkey: key.clone(), size })
         };
         let used = |l: &ViewLedger| rows.iter().any(|row| row.ledger == l.origin);
         directory.members.iter().filter_map(with_key).filter(used).collect()
     });
-    let from = now.date_in_japan();
-    Ok(Some(ResidentView { code: *code, at: now, period_to: from, ledgers, rows }))
+    let period_to = now.date_in_japan();
+    let first = reads.entries_from(0, 1)?;
+    let first = first.first().and_then(|open| Entry::parse(&open.entry).ok());
+    let period_from = first.map_or(period_to, |entry| entry.at().date_in_japan());
+    Ok(Some(ResidentView { code: *code, period_from, period_to, ledgers, rows }))
 }
 
 /// Disclosure data from the center: each row is verified against the center's ledger, kept once.
@@ -223,7 +227,7 @@ pub(super) fn taken_over(
             .first(before + 1)
             .last(up_to)
             .count(up_to - before);
-        member.note(&entry, out);
+        member.note(entry, out);
     }
     out.acknowledge_disclosures(ticket, up_to);
 }

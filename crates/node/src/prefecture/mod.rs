@@ -151,7 +151,7 @@ impl Prefecture {
 
     fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
         let Ok(Some(next)) = self.notices.next(now, reads) else { return };
-        let read = next.items.iter().map(|(_, payload)| RelayedNotice::from_bytes(payload));
+        let read = next.items.iter().map(|(_, payload)| RelayedNotice::decode(payload));
         let Ok(notices) = read.collect::<Result<Vec<_>, _>>() else {
             out.stop("a queued notice cannot be read".to_owned());
             return;

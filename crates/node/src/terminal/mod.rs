@@ -3,8 +3,10 @@
 //!
 //! It keeps no identity information: what it shows lives in the operator's session and ends with it.
 
+use law::affair::{AffairId, Epoch};
 use law::organ::{CardClass, CardId, Organ};
 use law::query::QueryDraft;
+use law::recipient::tables;
 use law::time::Timestamp;
 use wire::{
     Answer, InquiryBody, NetworkStatus, NodeId, Purpose, QueryBody, Refusal, Reply, Request,
@@ -74,8 +76,6 @@ pub enum TerminalFault {
     OtherRequest,
     #[error("the reply is not of the kind that was asked for")]
     OtherKind,
-    #[error("the affair names no appended table")]
-    Affair,
 }
 
 impl Terminal {
@@ -120,8 +120,7 @@ impl Terminal {
         form: InquiryForm,
     ) -> Result<Prepared, TerminalFault> {
         let card = self.session(now)?.card.clone();
-        let responder = law::inquiry::responder(&self.organ, &form.affair)
-            .ok_or(TerminalFault::Affair)?;
+        let responder = self.responder(&form.affair);
         let body = InquiryBody {
             request,
             asked_at: now,
@@ -136,6 +135,22 @@ impl Terminal {
         };
         let body = body.encode();
         Ok(Prepared { kind: PreparedKind::Inquiry, digest: inquiry_digest(&body), body })
+    }
+
+    /// The server that may answer for this affair, as the tables of `law` have it. What is in no table
+    /// goes to the center, to be refused and recorded there.
+    fn responder(&self, affair: &str) -> Organ {
+        let table = AffairId::parse(affair).map_or(0, |id| id.table());
+        let area = match self.organ {
+            Organ::Municipality(code) => Some(Organ::Prefecture(code.prefecture())),
+            Organ::Prefecture(code) => Some(Organ::Prefecture(code)),
+            Organ::Center | Organ::Agency(_) => None,
+        };
+        let answers = |organ: &Organ| {
+            let tables = |epoch| tables(epoch, &self.organ, organ).contains(&table);
+            tables(Epoch::Founding) || tables(Epoch::Today)
+        };
+        area.into_iter().find(answers).unwrap_or(Organ::Center)
     }
 
     /// Prepare a look at the network, or at who got a resident's data.

@@ -1,0 +1,273 @@
+//! The thread that runs one role machine over its store: inputs in, effects committed in groups, and
+//! only then replies, calls and receipts out.
+//!
+//! Whatever leaves in one group leaves after that group is durable (one fsync for many steps). A store
+//! that cannot be written gives the group up, tells everyone who waits, and starts the machine again
+//! from what is durable: nothing is half-applied.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use ledger::note::NoteSigner;
+use ledger::receipt::Receipt;
+use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
+use node::outbox::{OutgoingCall, Parts, SignRequest};
+use node::ports::{Reads, Recorded, Store, StoreError};
+use store::{Publish as _, SqliteStore};
+use wire::directory::Directory;
+use wire::{Reply, Request};
+
+use crate::{clock, dice};
+
+/// Steps in one group: what one fsync is shared by at most.
+pub const GROUP_STEPS_COUNT_MAX: usize = 512;
+/// Requests that may wait for the machine; beyond it a peer is told to come again.
+pub const EVENTS_COUNT_MAX: usize = 8_192;
+/// Time between two ticks.
+const TICK_EVERY: Duration = Duration::from_millis(100);
+/// Time between two signed checkpoints while entries arrive: one token signature for many entries.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// What the edge brings.
+pub enum Event {
+    Request { peer: Peer, request: Request, reply: ReplyTo },
+    Reply { generation: u64, call: CallId, outcome: Result<Reply, CallFailure> },
+    Signed { generation: u64, sign: SignId, signature: Option<[u8; 64]> },
+    Stop,
+}
+
+/// Where a reply goes.
+pub type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
+
+/// What the edge carries out.
+pub trait Edge: Send {
+    fn call(&self, generation: u64, call: OutgoingCall, events: &SyncSender<Event>);
+    fn sign(&self, generation: u64, request: SignRequest, events: &SyncSender<Event>);
+    fn adopt(&self, directory: &Directory);
+}
+
+/// Makes the machine from what is durable; again after a failed group.
+pub type MachineMaker = Box<dyn Fn(&dyn Reads) -> Box<dyn Machine> + Send>;
+
+/// Why the engine stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("an invariant is broken: {0}")]
+    Broken(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One machine, its store and its way out.
+pub struct Engine {
+    machine: Box<dyn Machine>,
+    make: MachineMaker,
+    store: SqliteStore,
+    signer: Arc<dyn NoteSigner + Send + Sync>,
+    edge: Box<dyn Edge>,
+    events: SyncSender<Event>,
+    generation: u64,
+    next_ticket: u64,
+    tickets: HashMap<Ticket, ReplyTo>,
+    leaving: Vec<Parts>,
+    recorded: Vec<Recorded>,
+    dirty: bool,
+    unpublished: bool,
+    published_at: Instant,
+}
+
+impl Engine {
+    pub fn new(
+        make: MachineMaker,
+        store: SqliteStore,
+        signer: Arc<dyn NoteSigner + Send + Sync>,
+        edge: Box<dyn Edge>,
+        events: SyncSender<Event>,
+    ) -> Self {
+        let machine = make(store.reads());
+        Self {
+            machine,
+            make,
+            store,
+            signer,
+            edge,
+            events,
+            generation: 1,
+            next_ticket: 1,
+            tickets: HashMap::new(),
+            leaving: Vec::new(),
+            recorded: Vec::new(),
+            dirty: false,
+            unpublished: true,
+            published_at: clock::monotonic(),
+        }
+    }
+
+    /// Run until told to stop. What was accepted before the stop is committed.
+    pub fn run(mut self, inbox: &Receiver<Event>) -> Result<(), EngineError> {
+        let mut next_tick = clock::monotonic();
+        loop {
+            let now = clock::monotonic();
+            let wait = next_tick.saturating_duration_since(now);
+            let mut steps: VecDeque<Input> = VecDeque::new();
+            let mut stop = false;
+            match inbox.recv_timeout(wait) {
+                Ok(event) => stop |= self.accept(event, &mut steps),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => stop = true,
+            }
+            while steps.len() < GROUP_STEPS_COUNT_MAX {
+                let Ok(event) = inbox.try_recv() else { break };
+                stop |= self.accept(event, &mut steps);
+            }
+            if clock::monotonic() >= next_tick {
+                next_tick = clock::monotonic() + TICK_EVERY;
+                steps.push_back(Input::Tick);
+            }
+            self.group(steps)?;
+            self.publish(stop);
+            if stop {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Turn an event into an input. `true`: stop after this group.
+    fn accept(&mut self, event: Event, steps: &mut VecDeque<Input>) -> bool {
+        match event {
+            Event::Request { peer, request, reply } => {
+                let ticket = Ticket(self.next_ticket);
+                self.next_ticket += 1;
+                self.tickets.insert(ticket, reply);
+                steps.push_back(Input::Request { from: peer, ticket, request });
+            }
+            // A reply to a machine that was given up must not be matched to one of its successor.
+            Event::Reply { generation, call, outcome } if generation == self.generation => {
+                steps.push_back(Input::Reply { call, outcome });
+            }
+            Event::Signed { generation, sign, signature } if generation == self.generation => {
+                steps.push_back(Input::Signed { sign, signature });
+            }
+            Event::Reply { .. } | Event::Signed { .. } => {}
+            Event::Stop => return true,
+        }
+        false
+    }
+
+    /// One group and the receipts that follow from it, until nothing waits for a receipt.
+    fn group(&mut self, mut steps: VecDeque<Input>) -> Result<(), EngineError> {
+        loop {
+            if let Err(error) = self.steps(&mut steps).and_then(|()| self.commit()) {
+                match error {
+                    EngineError::Store(StoreError::Damaged(_)) | EngineError::Broken(_) => {
+                        return Err(error);
+                    }
+                    EngineError::Store(error) => self.give_up(&error),
+                }
+                return Ok(());
+            }
+            self.release();
+            if self.recorded.is_empty() {
+                return Ok(());
+            }
+            let origin = self.store.origin().to_owned();
+            for Recorded { entry, first_index, count } in std::mem::take(&mut self.recorded) {
+                let receipt =
+                    Receipt::assert_durable(entry, origin.clone(), first_index, count);
+                steps.push_back(Input::Recorded(receipt));
+            }
+        }
+    }
+
+    fn steps(&mut self, steps: &mut VecDeque<Input>) -> Result<(), EngineError> {
+        let mut taken = 0;
+        while let Some(input) = steps.pop_front() {
+            let outbox = self.machine.handle(clock::now(), input, self.store.reads());
+            let mut parts = outbox.into_parts();
+            if let Some(reason) = parts.broken.take() {
+                self.store.rollback();
+                return Err(EngineError::Broken(reason));
+            }
+            if !parts.writes.is_empty() || !parts.entries.is_empty() {
+                let mut dice = dice::fill;
+                let recorded = self.store.apply(&parts.writes, &parts.entries, &mut dice)?;
+                self.unpublished |= !recorded.is_empty();
+                self.recorded.extend(recorded);
+                self.dirty = true;
+            }
+            taken += 1;
+            if parts.again && taken < GROUP_STEPS_COUNT_MAX {
+                steps.push_back(Input::Tick);
+            }
+            self.leaving.push(parts);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        if std::mem::take(&mut self.dirty) {
+            self.store.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Everything the durable group holds may leave.
+    fn release(&mut self) {
+        for parts in std::mem::take(&mut self.leaving) {
+            if let Some(directory) = &parts.adopted {
+                self.edge.adopt(directory);
+            }
+            for reply in parts.replies {
+                if let Some(send) = self.tickets.remove(&reply.ticket) {
+                    send(reply.reply);
+                }
+            }
+            for call in parts.calls {
+                self.edge.call(self.generation, call, &self.events);
+            }
+            for request in parts.signatures {
+                self.edge.sign(self.generation, request, &self.events);
+            }
+        }
+    }
+
+    /// The group could not be kept: say so to all who wait, and begin again from what is durable.
+    fn give_up(&mut self, error: &StoreError) {
+        tracing::error!(event = "group-given-up", %error, "nothing of this group was kept");
+        self.store.rollback();
+        self.leaving.clear();
+        self.recorded.clear();
+        self.dirty = false;
+        self.generation += 1;
+        for (_, reply) in self.tickets.drain() {
+            reply(Reply::Unavailable { reason: "the record could not be kept".to_owned() });
+        }
+        self.machine = (self.make)(self.store.reads());
+        // A full disk does not become free by trying again at once.
+        std::thread::sleep(TICK_EVERY);
+    }
+
+    /// Sign a checkpoint over the new entries, at most every [`PUBLISH_EVERY`].
+    fn publish(&mut self, at_once: bool) {
+        if !self.unpublished {
+            return;
+        }
+        let now = clock::monotonic();
+        if !at_once && now.duration_since(self.published_at) < PUBLISH_EVERY {
+            return;
+        }
+        self.published_at = now;
+        match self.store.publish(self.signer.as_ref()) {
+            Ok(_) => self.unpublished = false,
+            Err(error) => tracing::error!(event = "checkpoint", %error, "no checkpoint signed"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine(generation {}, {} waiting)", self.generation, self.tickets.len())
+    }
+}

@@ -1,0 +1,209 @@
+//! One node as one process: token, store, directory, listener, machine; until it is told to stop.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use law::organ::Organ;
+use node::machine::{Machine, Peer};
+use node::member::Identity as MemberIdentity;
+use node::ports::{Reads, StoreError, Write};
+use node::ports::Store as _;
+use store::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use wire::directory::{Directory, SignedDirectory};
+use wire::{NodeId, Reply, Role};
+
+use super::edge::NodeEdge;
+use super::engine::{EVENTS_COUNT_MAX, Engine, EngineError, Event, MachineMaker};
+use super::keys::{LedgerSigner, StoreKeys, origin};
+use crate::config::NodeConfig;
+use crate::disk::DiskError;
+use crate::net::{
+    self, Alarms, Book, Caller, CallerOptions, Exchange, Identity, IdentityError, PeerIdentity,
+    Responder, ServeOptions, Tls,
+};
+use crate::token_file::{self, TokenOpenError};
+use crate::{clock, dice, disk};
+
+/// Most bytes of a signed directory on disk: a frame carries it.
+const DIRECTORY_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Why a node does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    #[error(transparent)]
+    Token(#[from] TokenOpenError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the store at {path} cannot be used: {source}", path = .path.display())]
+    Store { path: PathBuf, source: StoreError },
+    #[error("the ledger key cannot be used: {0}")]
+    Ledger(#[from] ledger::note::SignError),
+    #[error("{path}: the directory is not signed by the center's key", path = .path.display())]
+    Directory { path: PathBuf },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: io::Error },
+    #[error("this role is not served: {0}")]
+    Role(Role),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("the operating system would not: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Where a node's database lies.
+#[must_use]
+pub fn store_path(config: &NodeConfig) -> PathBuf {
+    config.data.join("register.sqlite")
+}
+
+/// Open a node's store for writing. The token must be there.
+pub fn open_store(
+    config: &NodeConfig,
+    token: &Arc<dyn token::Token>,
+) -> Result<SqliteStore, ProcessError> {
+    disk::make_folder(&config.data)?;
+    disk::make_folder(&config.ledger)?;
+    let path = store_path(config);
+    let keys = StoreKeys(Arc::clone(token));
+    let mut dice = dice::fill;
+    SqliteStore::open(&path, &config.ledger, &keys, &origin(&config.node), &mut dice)
+        .map_err(|source| ProcessError::Store { path, source })
+}
+
+/// Serve until `stop` turns true. `ready` is called once requests are accepted.
+pub async fn serve(
+    config: NodeConfig,
+    stop: watch::Receiver<bool>,
+    ready: impl FnOnce(),
+) -> Result<(), ProcessError> {
+    let token = token_file::open(&config.token)?;
+    let mut store = open_store(&config, &token)?;
+    let book = Book::new(config.anchors(), config.lan_entries(), clock::now);
+    let directory = first_directory(&config, &mut store)?;
+    book.install(&directory);
+    let identity = Identity::new(config.node.clone(), Arc::clone(&token))?;
+    let alarms = Arc::new(Alarms::default());
+    let (profile, peers) = (config.tls_profile, Arc::clone(&book));
+    let tls = Tls::new(profile, identity.clone(), peers, Arc::clone(&alarms));
+    let caller = Caller::new(CallerOptions {
+        role: config.role,
+        identity,
+        tls: tls.clone(),
+        book: Arc::clone(&book),
+        exchange: config.exchange.as_ref().map(|way| way.node.clone()),
+        between_municipalities: config.sessions.between_municipalities,
+        otherwise: config.sessions.otherwise,
+    });
+    let signer = Arc::new(LedgerSigner::new(&config.node, Arc::clone(&token))?);
+    let (events, inbox) = sync_channel(EVENTS_COUNT_MAX);
+    let handle = tokio::runtime::Handle::current();
+    let edge = Box::new(NodeEdge { handle, caller, book: Arc::clone(&book), token });
+    let engine = Engine::new(maker(&config)?, store, signer, edge, events.clone());
+    let address = config.listen.to_string();
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ProcessError::Listen { address, source })?;
+    let relay = (config.role == Role::Exchange).then(|| {
+        Exchange::new(config.node.clone(), Arc::clone(&book), Arc::clone(&alarms), clock::now)
+    });
+    let limits = config.sessions.otherwise;
+    let options = ServeOptions { role: config.role, tls, book, alarms, limits, relay };
+    let requests = events.clone();
+    let handler = Arc::new(move |peer: PeerIdentity, request, responder: Responder| {
+        let peer = Peer { node: peer.node, role: peer.role, organ: peer.organ };
+        let reply = Box::new(move |reply: Reply| responder.reply(reply));
+        // A full inbox drops the event, and with it the responder, which tells the peer so.
+        let _ = requests.try_send(Event::Request { peer, request, reply });
+    });
+    let mut machine = std::thread::Builder::new()
+        .name("machine".to_owned())
+        .spawn(move || engine.run(&inbox))
+        .map(|thread| tokio::task::spawn_blocking(move || thread.join()))?;
+    ready();
+    let outcome = tokio::select! {
+        served = net::serve(listener, options, handler, stop) => {
+            served?;
+            let _ = tokio::task::spawn_blocking(move || events.send(Event::Stop)).await;
+            machine.await
+        }
+        outcome = &mut machine => outcome,
+    };
+    match outcome {
+        Ok(Ok(result)) => Ok(result?),
+        _ => Err(EngineError::Broken("the machine's thread ended".to_owned()).into()),
+    }
+}
+
+/// The directory to begin with: the one kept, else the one that the key ceremony left.
+fn first_directory(
+    config: &NodeConfig,
+    store: &mut SqliteStore,
+) -> Result<Directory, ProcessError> {
+    let path = store_path(config);
+    let failed = |source| ProcessError::Store { path: path.clone(), source };
+    let kept = store.reads().directory().ok().flatten();
+    let fresh = kept.is_none();
+    let bytes = match kept {
+        Some(bytes) => bytes,
+        None => disk::read(&config.directory, DIRECTORY_FILE_BYTES_MAX)?,
+    };
+    let unsigned = || ProcessError::Directory { path: config.directory.clone() };
+    let signed = SignedDirectory::decode(&bytes).map_err(|_| unsigned())?;
+    let message = SignedDirectory::signing_bytes(&signed.body);
+    let key = &config.center.directory_key;
+    if !token::verify::p256(key, &message, &signed.signature) {
+        return Err(unsigned());
+    }
+    let directory = Directory::decode(&signed.body).map_err(|_| unsigned())?;
+    if fresh {
+        let mut dice = dice::fill;
+        store.apply(&[Write::PutDirectory(bytes)], &[], &mut dice).map_err(failed)?;
+        store.commit().map_err(failed)?;
+    }
+    Ok(directory)
+}
+
+/// How to make this role's machine from what is durable.
+fn maker(config: &NodeConfig) -> Result<MachineMaker, ProcessError> {
+    let identity = MemberIdentity {
+        node: config.node.clone(),
+        role: config.role,
+        organ: config.organ.clone(),
+        directory_key: config.center.directory_key,
+        software: concat!("jukinet/", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let center = config.center.node.clone();
+    let make: MachineMaker = match (config.role, config.organ.clone()) {
+        (Role::Center, _) => boxed(identity, node::center::Center::new),
+        (Role::Agency, _) => boxed(identity, node::agency::Agency::new),
+        (Role::Exchange, _) => boxed(identity, node::exchange::Exchange::new),
+        (Role::Prefecture, Some(Organ::Prefecture(code))) => {
+            boxed(identity, move |identity, reads| {
+                node::prefecture::Prefecture::new(identity, code, center.clone(), reads)
+            })
+        }
+        (Role::Municipality, Some(Organ::Municipality(code))) => {
+            let prefecture = NodeId::parse(&format!("prefecture-{}", code.prefecture()))
+                .map_err(|_| ProcessError::Role(config.role))?;
+            boxed(identity, move |identity, reads| {
+                let to = prefecture.clone();
+                node::municipality::Municipality::new(identity, code, to, reads)
+            })
+        }
+        _ => return Err(ProcessError::Role(config.role)),
+    };
+    Ok(make)
+}
+
+fn boxed<M: Machine + 'static>(
+    identity: MemberIdentity,
+    make: impl Fn(MemberIdentity, &dyn Reads) -> M + Send + 'static,
+) -> MachineMaker {
+    Box::new(move |reads| Box::new(make(identity.clone(), reads)))
+}
