@@ -44,8 +44,7 @@ pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, DiskError> {
 
 /// Reads a whole text file.
 pub fn read_text(path: &Path, max: u64) -> Result<String, DiskError> {
-    String::from_utf8(read(path, max)?)
-        .map_err(|_| DiskError::NotText { path: path.to_path_buf() })
+    String::from_utf8(read(path, max)?).map_err(|_| DiskError::NotText { path: path.to_path_buf() })
 }
 
 /// Reads a file that only its owner may read (a sealed token, a card).
@@ -57,8 +56,8 @@ pub fn read_private(path: &Path, max: u64) -> Result<Vec<u8>, DiskError> {
 /// Reads a PIN file: one line, its end-of-line removed, wiped from memory when dropped.
 pub fn read_pin(path: &Path) -> Result<Zeroizing<String>, DiskError> {
     let bytes = Zeroizing::new(read_private(path, PIN_BYTES_MAX)?);
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| DiskError::NotText { path: path.to_path_buf() })?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| DiskError::NotText { path: path.to_path_buf() })?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -88,7 +87,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     fs::rename(&draft, path).map_err(io(path, "rename into place"))?;
     if let Some(folder) = path.parent() {
         // The rename itself is durable only when its folder is.
-        if let Ok(folder) = File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) {
+        if let Ok(folder) =
+            File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        {
             folder.sync_all().map_err(io(path, "flush the folder of"))?;
         }
     }

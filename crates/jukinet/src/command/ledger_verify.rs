@@ -112,7 +112,8 @@ fn or_beside(
     if !given.is_empty() {
         return Ok(given);
     }
-    let absolute = ledger.canonicalize().map_err(|error| format!("{}: {error}", ledger.display()))?;
+    let absolute =
+        ledger.canonicalize().map_err(|error| format!("{}: {error}", ledger.display()))?;
     let beside = absolute.parent().map(|parent| parent.join("ledger.vkey"));
     let places = [beside, Some(absolute.join("ledger.vkey"))];
     let Some(file) = places.into_iter().flatten().find(|file| file.is_file()) else {
@@ -170,11 +171,8 @@ fn resident(document: &Value, keys: &[VerifierKey], talk: Talk) -> Found {
         Err(error) => return bad(&format!("rows[{}]", error.row), &error.problem),
     };
     let mut found = rows.first().map(|row| of_checkpoint(&row.checkpoint)).unwrap_or_default();
-    let ledgers: Vec<Value> = view
-        .ledgers
-        .iter()
-        .map(|each| json!({"origin": each.origin, "size": each.size}))
-        .collect();
+    let ledgers: Vec<Value> =
+        view.ledgers.iter().map(|each| json!({"origin": each.origin, "size": each.size})).collect();
     found.more = vec![("rows", json!(rows.len())), ("ledgers", json!(ledgers))];
     found
 }

@@ -64,11 +64,7 @@ impl NodeConfig {
         let role = table.parsed("role", out, role);
         let exchange_itself = role == Some(Role::Exchange);
         let node = table.parsed("node", out, NodeId::parse);
-        let organ = if exchange_itself {
-            None
-        } else {
-            table.parsed("organ", out, Organ::parse)
-        };
+        let organ = if exchange_itself { None } else { table.parsed("organ", out, Organ::parse) };
         let listen = table.parsed("listen", out, socket_address);
         let data = table.path("data", out);
         let ledger = table.path("ledger", out);

@@ -254,10 +254,8 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    pub const DEFAULT: Self = Self {
-        between_municipalities: SessionLimits::ONE_CALL,
-        otherwise: SessionLimits::HELD,
-    };
+    pub const DEFAULT: Self =
+        Self { between_municipalities: SessionLimits::ONE_CALL, otherwise: SessionLimits::HELD };
 
     pub fn read(table: &mut Table<'_, '_>, out: &mut Findings<'_>) -> Self {
         let mut config = Self::DEFAULT;
@@ -315,7 +313,9 @@ pub(super) fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
 pub(super) fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
     let address = socket_address(text)?;
     if !address.ip().is_loopback() {
-        return Err("must be a loopback address: the desk speaks HTTP, which may not leave the machine");
+        return Err(
+            "must be a loopback address: the desk speaks HTTP, which may not leave the machine",
+        );
     }
     Ok(address)
 }

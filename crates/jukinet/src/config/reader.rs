@@ -240,12 +240,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// A list of tables (`[[name]]`), possibly empty.
-    pub fn tables(
-        &mut self,
-        name: &str,
-        max: usize,
-        out: &mut Findings<'_>,
-    ) -> Vec<Table<'a, 'i>> {
+    pub fn tables(&mut self, name: &str, max: usize, out: &mut Findings<'_>) -> Vec<Table<'a, 'i>> {
         let Some((value, span)) = self.raw(name) else { return Vec::new() };
         let path = self.dotted(name);
         let Some(array) = value.as_array().filter(|array| array.len() <= max) else {
@@ -277,7 +272,11 @@ impl<'a, 'i> Table<'a, 'i> {
         for (key, _) in self.values {
             let name = key.get_ref().as_ref();
             if !self.read.contains(name) {
-                out.add(key.span().start, &self.dotted(name), "unknown field; remove or correct it");
+                out.add(
+                    key.span().start,
+                    &self.dotted(name),
+                    "unknown field; remove or correct it",
+                );
             }
         }
     }

@@ -12,7 +12,7 @@ use super::reader::{Findings, Table};
 use crate::net::TlsProfile;
 
 /// Ledgers a terminal may verify proofs of: every prefecture and the center fit.
-pub const LEDGERS_MAX: usize = 128;
+const LEDGERS_MAX: usize = 128;
 
 /// One terminal. All paths are relative to the file's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

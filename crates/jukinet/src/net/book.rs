@@ -88,7 +88,11 @@ impl fmt::Debug for Book {
 impl Book {
     /// A book with nothing but the configured peers. `clock` decides when a directory is stale.
     #[must_use]
-    pub fn new(anchors: Vec<PeerEntry>, lan: Vec<PeerEntry>, clock: fn() -> Timestamp) -> Arc<Self> {
+    pub fn new(
+        anchors: Vec<PeerEntry>,
+        lan: Vec<PeerEntry>,
+        clock: fn() -> Timestamp,
+    ) -> Arc<Self> {
         let mut content = Content {
             anchors: Pages::default(),
             lan: Pages::default(),

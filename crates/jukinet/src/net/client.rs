@@ -44,7 +44,7 @@ pub enum CallFailure {
     PeerWrong(String),
     #[error("{0} did not answer in time")]
     Timeout(String),
-    #[error("what {0} answered is not a reply")]
+    #[error("what was said is malformed: {0}")]
     Malformed(String),
 }
 
@@ -157,7 +157,8 @@ impl Caller {
                 Pick::Use(call) => return call.exchange(request).await,
                 Pick::Open(opening) => {
                     let stream = self.connect(entry).await?;
-                    opening.opened(stream, Arc::clone(&self.inner.options.book));
+                    let call = opening.opened(stream, Arc::clone(&self.inner.options.book))?;
+                    return call.exchange(request).await;
                 }
                 Pick::Wait => freed.await,
             }
@@ -167,8 +168,7 @@ impl Caller {
     /// A finished handshake with exactly this peer.
     async fn connect(&self, entry: &PeerEntry) -> Result<TlsStream<TcpStream>, CallFailure> {
         let to = entry.identity.node.as_str();
-        let unreachable =
-            |why: String| CallFailure::NotReachable { to: to.to_owned(), why };
+        let unreachable = |why: String| CallFailure::NotReachable { to: to.to_owned(), why };
         let tcp = timeout(CONNECT_TIMEOUT, self.reach(entry))
             .await
             .unwrap_or_else(|_| Err(unreachable("the line did not open in time".to_owned())))?;

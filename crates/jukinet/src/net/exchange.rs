@@ -20,11 +20,11 @@ use wire::{NodeId, Role, may_connect};
 
 use super::alarm::{Alarm, Alarms};
 use super::book::{Book, PeerEntry, PeerState};
-use super::preamble::SignedConnect;
 use super::limits::{
     CONNECT_TIMEOUT, NONCES_MAX, SPLICE_BUFFER_BYTES, SPLICE_SECONDS_MAX, SPLICES_MAX,
     WRITE_TIMEOUT,
 };
+use super::preamble::SignedConnect;
 
 /// Where an admitted connect request leads.
 #[derive(Debug)]
@@ -82,11 +82,7 @@ impl Exchange {
         let request = &signed.request;
         let asker = self.book.by_node(&request.from).ok_or(Alarm::ConnectForged)?;
         let genuine = token::verify::pin(&signed.public_key) == asker.pin
-            && token::verify::p256(
-                &signed.public_key,
-                &request.signed_bytes(),
-                &request.signature,
-            );
+            && token::verify::p256(&signed.public_key, &request.signed_bytes(), &request.signature);
         if !genuine || asker.identity.lan {
             return Err(Alarm::ConnectForged);
         }
@@ -148,12 +144,7 @@ impl Exchange {
 
     /// Dials on, answers the asker, and copies bytes until either end closes, the time is over or
     /// the directory no longer allows the pair.
-    pub(super) async fn relay(
-        &self,
-        mut stream: TcpStream,
-        signed: &SignedConnect,
-        hop: Hop,
-    ) {
+    pub(super) async fn relay(&self, mut stream: TcpStream, signed: &SignedConnect, hop: Hop) {
         let Ok(_place) = self.places.try_acquire() else {
             self.alarms.raise(Alarm::Bound, None, "too many relayed pairs");
             answer(&mut stream, ConnectReply::Busy).await;

@@ -104,10 +104,8 @@ impl rcgen::PublicKeyData for TokenKey {
 
 impl rcgen::SigningKey for TokenKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let raw = self
-            .token
-            .sign(KeyName::Node, message)
-            .map_err(|_| rcgen::Error::RemoteKeyError)?;
+        let raw =
+            self.token.sign(KeyName::Node, message).map_err(|_| rcgen::Error::RemoteKeyError)?;
         Ok(signature_der(&raw))
     }
 }

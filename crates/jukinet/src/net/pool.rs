@@ -28,6 +28,9 @@ const SPREAD_AT: usize = 16;
 /// Requests are gathered up to this size before one write.
 const WRITE_GATHER_BYTES: usize = 64 * 1024;
 
+/// How long a call whose request could not be written waits to learn the reason.
+const END_GRACE: Duration = Duration::from_secs(1);
+
 type Answer = Result<Reply, CallFailure>;
 
 /// All sessions with one peer.
@@ -99,9 +102,18 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn opened(self, stream: TlsStream<TcpStream>, book: Arc<Book>) {
+    /// The new session, with the opener's own call on it. Whoever opens a session uses it: if the
+    /// peer ends it at once (TLS 1.3 judges the client after the client's handshake is over), that
+    /// is the answer, and no second session is tried.
+    pub(super) fn opened(
+        self,
+        stream: TlsStream<TcpStream>,
+        book: Arc<Book>,
+    ) -> Result<Call, CallFailure> {
         let held = Held::start(stream, Arc::clone(&self.pool), book);
+        let call = held.reserve(&self.pool).ok_or_else(|| held.why(&self.pool.peer))?;
         self.pool.state().held.push(held);
+        Ok(call)
     }
 }
 
@@ -126,6 +138,7 @@ struct HeldState {
     waiting: HashMap<u64, oneshot::Sender<Answer>>,
     next_id: u64,
     calls_left: u64,
+    ended: Option<CallFailure>,
 }
 
 impl Held {
@@ -138,6 +151,7 @@ impl Held {
                 waiting: HashMap::new(),
                 next_id: 1,
                 calls_left: pool.limits.calls,
+                ended: None,
             }),
             in_flight: pool.limits.in_flight,
             retire_at: Instant::now() + Duration::from_secs(pool.limits.seconds),
@@ -149,6 +163,10 @@ impl Held {
 
     fn state(&self) -> MutexGuard<'_, HeldState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn why(&self, peer: &NodeId) -> CallFailure {
+        self.state().ended.clone().unwrap_or_else(|| session_ended(peer))
     }
 
     fn is_usable(&self) -> bool {
@@ -179,8 +197,7 @@ impl Held {
     /// Whether nothing more will be asked and nothing is awaited.
     fn is_done(&self) -> bool {
         let state = self.state();
-        state.waiting.is_empty()
-            && (state.calls_left == 0 || Instant::now() >= self.retire_at)
+        state.waiting.is_empty() && (state.calls_left == 0 || Instant::now() >= self.retire_at)
     }
 
     /// No call is accepted any more; whoever waits is told why. Dropping the sender closes the
@@ -188,6 +205,7 @@ impl Held {
     fn end(&self, why: &CallFailure) {
         let mut state = self.state();
         state.outgoing = None;
+        state.ended = Some(why.clone());
         for (_, way) in state.waiting.drain() {
             let _ = way.send(Err(why.clone()));
         }
@@ -205,16 +223,18 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) async fn exchange(mut self, request: Request) -> Answer {
-        let peer = self.pool.peer.as_str().to_owned();
         let frame = Frame { id: self.id, body: FrameBody::Request(request) };
         let bytes = wire::frame::encode(&frame)
-            .map_err(|error| CallFailure::Malformed(format!("{peer} (own request: {error})")))?;
-        let ended = || CallFailure::NotReachable {
-            to: peer.clone(),
-            why: "the session ended".to_owned(),
-        };
-        self.outgoing.send(bytes).await.map_err(|_| ended())?;
-        (&mut self.answer).await.unwrap_or_else(|_| Err(ended()))
+            .map_err(|error| CallFailure::Malformed(format!("this node: {error}")))?;
+        if self.outgoing.send(bytes).await.is_err() {
+            // The writer is gone; the reader is about to learn why.
+            let why = timeout(END_GRACE, &mut self.answer).await;
+            return Err(match why {
+                Ok(Ok(Err(failure))) => failure,
+                _ => session_ended(&self.pool.peer),
+            });
+        }
+        (&mut self.answer).await.unwrap_or_else(|_| Err(session_ended(&self.pool.peer)))
     }
 }
 
@@ -286,6 +306,11 @@ impl Held {
     fn is_retired(&self) -> bool {
         Instant::now() >= self.retire_at
     }
+}
+
+fn session_ended(peer: &NodeId) -> CallFailure {
+    let to = peer.as_str().to_owned();
+    CallFailure::NotReachable { to, why: "the session ended".to_owned() }
 }
 
 fn failure(peer: &str, ended: Ended) -> CallFailure {

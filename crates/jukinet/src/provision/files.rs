@@ -7,7 +7,7 @@ use std::path::Path;
 use token::KeyName;
 use wire::{NodeId, Role};
 
-use super::plan::{PlanError, Plan};
+use super::plan::{Plan, PlanError};
 use super::{CenterKeys, Lan, Made, ProvisionError, ProvisionedNode, plan};
 use crate::config::reader::base64_text;
 use crate::disk;

@@ -120,21 +120,21 @@ pub struct ProvisionedCard {
 }
 
 /// A token made in the ceremony, still open.
-pub(super) struct Made {
-    pub(super) node: NodeId,
-    pub(super) folder: PathBuf,
-    pub(super) token: Arc<SoftwareToken>,
+struct Made {
+    node: NodeId,
+    folder: PathBuf,
+    token: Arc<SoftwareToken>,
 }
 
 impl Made {
-    pub(super) fn public(&self, key: KeyName) -> Result<[u8; 65], ProvisionError> {
+    fn public(&self, key: KeyName) -> Result<[u8; 65], ProvisionError> {
         match self.token.public_key(key)? {
             PublicKey::P256(point) => Ok(point),
             PublicKey::Ed25519(_) => Err(ProvisionError::KeyKind(self.node.to_string())),
         }
     }
 
-    pub(super) fn pin(&self) -> Result<[u8; 32], ProvisionError> {
+    fn pin(&self) -> Result<[u8; 32], ProvisionError> {
         Ok(token::verify::pin(&self.public(KeyName::Node)?))
     }
 
@@ -150,12 +150,12 @@ impl Made {
 }
 
 /// What the center fixed at the ceremony, as every configuration states it.
-pub(super) struct CenterKeys {
-    pub(super) pin: [u8; 32],
-    pub(super) exchange: NodeId,
-    pub(super) directory: [u8; 65],
-    pub(super) card_issuer: [u8; 65],
-    pub(super) terminal_authority: [u8; 65],
+struct CenterKeys {
+    pin: [u8; 32],
+    exchange: NodeId,
+    directory: [u8; 65],
+    card_issuer: [u8; 65],
+    terminal_authority: [u8; 65],
 }
 
 /// Makes every key, card, certificate, configuration and the first directory below `dir`.
@@ -192,7 +192,10 @@ pub fn country(dir: &Path, plan: &Plan, dice: Dice<'_>) -> Result<Country, Provi
     let center = made.get(at).ok_or(PlanError::NoCenter)?;
     let keys = CenterKeys {
         pin: center.pin()?,
-        exchange: nodes.get(at).and_then(|node| node.exchange.clone()).ok_or(PlanError::NoCenter)?,
+        exchange: nodes
+            .get(at)
+            .and_then(|node| node.exchange.clone())
+            .ok_or(PlanError::NoCenter)?,
         directory: center.public(KeyName::Directory)?,
         card_issuer: center.public(KeyName::CardIssuer)?,
         terminal_authority: center.public(KeyName::TerminalAuthority)?,
@@ -242,7 +245,7 @@ fn make_token(
 }
 
 /// `count` random decimal digits. Bytes above 249 are drawn again: no digit is favoured.
-pub(super) fn digits(count: usize, dice: Dice<'_>) -> Zeroizing<String> {
+fn digits(count: usize, dice: Dice<'_>) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(count));
     while text.len() < count {
         let mut byte = [0u8; 1];
@@ -256,9 +259,9 @@ pub(super) fn digits(count: usize, dice: Dice<'_>) -> Zeroizing<String> {
 }
 
 /// Terminals and feeds: their tokens, and the certificates that cards ask terminals for.
-pub(super) struct Lan {
-    pub(super) terminals: Vec<(plan::Terminal, Made)>,
-    pub(super) feeds: Vec<(plan::Feed, Made)>,
+struct Lan {
+    terminals: Vec<(plan::Terminal, Made)>,
+    feeds: Vec<(plan::Feed, Made)>,
 }
 
 fn make_lan(

@@ -3,11 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use law::AgencyCode;
 use law::affair::{self, Epoch};
 use law::code::{CodeError, LocalGovernmentCode, PrefectureCode};
 use law::organ::Organ;
 use law::time::{Date, DateError, Timestamp};
-use law::AgencyCode;
 use wire::{NodeId, NodeIdError, Role};
 
 /// Days before the ceremony from which cards and agreements count, so that no clock is too slow.
