@@ -57,10 +57,12 @@
   });
 
   // A form goes once: its buttons rest until the answer replaces the page.
+  let sent = false;
   addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
+    sent = true;
     setTimeout(() => {
       for (const button of all(`${SUBMITS}`)) if (button.form === form) {
         button.disabled = true;
@@ -75,7 +77,8 @@
   const watch = async () => {
     let status = 0;
     try { status = (await fetch("/card", { cache: "no-store" })).status; } catch { status = 0; }
-    if (session && status !== 204) return blank("/");
+    // A form on its way gets the server's answer; a second request would only cut it off.
+    if (session && status !== 204) return sent ? document.body.replaceChildren() : blank("/");
     if (login && (status === 204 ? "in" : "out") !== login.dataset.card) return location.replace("/");
     setTimeout(watch, CARD_MS);
   };

@@ -31,7 +31,6 @@ pub(crate) enum LoopbackFault {
 }
 
 impl LoopbackFault {
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 9] = [
         Self::HostForeign,
         Self::MethodUnknown,

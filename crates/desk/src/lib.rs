@@ -59,10 +59,10 @@ pub fn open(backend: Arc<dyn Backend>, settings: DeskSettings) -> (Router, Door)
     let desk = Arc::new(Desk::new(backend, settings));
     let shared = Router::new()
         .route("/", get(login::front))
-        .route("/start", post(login::start))
         .route("/login", post(login::login))
         .route("/logout", post(login::logout))
         .route("/card", get(login::card))
+        .route("/refused/{rule}", get(guard::refused))
         .route("/help", get(help::help))
         .route("/assets/{name}", get(assets::asset));
     let pages = match kind {
@@ -96,7 +96,7 @@ pub struct Door {
 impl Door {
     /// Accepts `http://HOST/?t=TOKEN` once. At most a few tokens wait; the oldest lapses.
     pub fn admit(&self, start_token: String) {
-        self.desk.sessions.mint(start_token);
+        self.desk.sessions.mint(start_token, None);
     }
 }
 

@@ -34,14 +34,8 @@ pub(crate) enum End {
 struct LoginPage {
     c: Chrome,
     refused: Option<Refused>,
-}
-
-#[derive(Template)]
-#[template(path = "ended.html")]
-struct EndedPage {
-    c: Chrome,
-    text: &'static str,
-    start_token: String,
+    /// Why the session before this one ended.
+    ended: Option<&'static str>,
 }
 
 /// `GET /`: spends a start token, or shows where the operator should be.
@@ -61,18 +55,9 @@ pub(crate) async fn front(
         return login_page(&desk, &visitor);
     }
     match desk.over(visit) {
-        Some(end) => ended(&desk, &visitor, end),
+        Some(end) => ended(&desk, end),
         None => see_other(home(desk.backend.place().kind)),
     }
-}
-
-/// `POST /start`: the same from an ended page, without an address that shows the token.
-pub(crate) async fn start(
-    State(desk): State<Arc<Desk>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(posted): Extension<Posted>,
-) -> Response {
-    spend(&desk, &visitor, posted.get("t"))
 }
 
 fn spend(desk: &Desk, visitor: &Visitor, token: &str) -> Response {
@@ -90,8 +75,13 @@ fn login_page(desk: &Desk, visitor: &Visitor) -> Response {
     let keys =
         vec![Key::go("F1", t.key_help, "/help"), Key::send("F9", t.login_run, "jk-login", "login")];
     let refused = desk.sessions.take_notice(&visitor.cookie);
+    let ended = visitor.visit.as_ref().and_then(|visit| visit.after).map(|end| match end {
+        End::Logout => t.ended_logout,
+        End::Card => t.ended_card,
+        End::Idle => t.ended_idle,
+    });
     let c = Chrome::new(desk, visitor, keys);
-    html(StatusCode::OK, &LoginPage { c, refused })
+    html(StatusCode::OK, &LoginPage { c, refused, ended })
 }
 
 /// `POST /login`
@@ -117,11 +107,8 @@ pub(crate) async fn login(
 }
 
 /// `POST /logout`
-pub(crate) async fn logout(
-    State(desk): State<Arc<Desk>>,
-    Extension(visitor): Extension<Visitor>,
-) -> Response {
-    ended(&desk, &visitor, End::Logout)
+pub(crate) async fn logout(State(desk): State<Arc<Desk>>) -> Response {
+    ended(&desk, End::Logout)
 }
 
 /// `GET /card`: the watcher's question. 204 while the card is in and the session lives.
@@ -137,23 +124,14 @@ pub(crate) async fn card(
     }
 }
 
-/// Ends everything and shows the page that says so. The browser is told to forget, too; the cookie
-/// goes with it, so the way back in is a fresh one-time token in a form.
-pub(crate) fn ended(desk: &Desk, visitor: &Visitor, end: End) -> Response {
+/// Ends everything. The browser is told to forget, its cookie included, and goes on with a fresh
+/// one-time token to the sign-in, which says why. The token is spent within the same redirect.
+pub(crate) fn ended(desk: &Desk, end: End) -> Response {
     desk.sessions.end();
     desk.backend.logout();
-    let start_token = desk.secret();
-    desk.sessions.mint(start_token.clone());
-    let visitor = Visitor { visit: None, path: "/".to_owned(), ..visitor.clone() };
-    let t = visitor.lang.texts();
-    let text = match end {
-        End::Logout => t.ended_logout,
-        End::Card => t.ended_card,
-        End::Idle => t.ended_idle,
-    };
-    let keys = vec![Key::send("F2", t.ended_next, "jk-start", "start")];
-    let c = Chrome::new(desk, &visitor, keys);
-    let mut response = html(StatusCode::OK, &EndedPage { c, text, start_token });
+    let token = desk.secret();
+    let mut response = see_other(&format!("/?t={token}"));
+    desk.sessions.mint(token, Some(end));
     response
         .headers_mut()
         .insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"*\""));

@@ -9,15 +9,15 @@ use std::f64::consts::TAU;
 use crate::backend::NodeView;
 
 pub(crate) const WIDTH: f64 = 1200.0;
-pub(crate) const HEIGHT: f64 = 720.0;
+pub(crate) const HEIGHT: f64 = 760.0;
 /// Rings of the ellipse, by depth, as shares of the half axes.
-const RINGS: [f64; 4] = [0.0, 0.36, 0.70, 1.0];
-const HALF_WIDTH: f64 = 500.0;
-const HALF_HEIGHT: f64 = 304.0;
+pub(crate) const RINGS: [f64; 4] = [0.0, 0.39, 0.78, 1.0];
+pub(crate) const HALF_WIDTH: f64 = 496.0;
+pub(crate) const HALF_HEIGHT: f64 = 336.0;
 /// With more nodes than this on the outermost levels, labels would cover each other: dots instead.
 const LABELED_LEAVES_MAX: usize = 16;
-/// The center faces its own (national) exchange upward.
-const FIRST_ANGLE: f64 = -0.25;
+/// The middle of the first sector points straight up: there stands the national exchange.
+const UPWARD: f64 = -0.25;
 
 /// A node with its place. `at` is the index in the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,10 +58,13 @@ pub(crate) fn layout(nodes: &[NodeView]) -> Option<Layout> {
     }
     let tree = Tree { children, root };
     let mut placed = Vec::new();
+    let first = tree.children.get(&root).and_then(|children| children.first());
+    let share = first.map_or(0.0, |first| weight(&tree, *first) / weight(&tree, root));
+    let start = UPWARD - share / 2.0;
     place(
         &tree,
         Placed { at: root, depth: 0, x: 0.0, y: 0.0, parent: None },
-        (FIRST_ANGLE, 1.0),
+        (start, 1.0),
         &mut placed,
     );
     let leaves = placed.iter().filter(|placed| !tree.children.contains_key(&placed.at)).count();

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::backend::{NetworkView, NodeState, NodeView, Refused};
-use crate::map::{self, HEIGHT, WIDTH};
+use crate::map::{self, HALF_HEIGHT, HALF_WIDTH, HEIGHT, RINGS, WIDTH};
 use crate::page::{Chrome, Desk, Key, Visitor, common_keys, html};
 use crate::texts::{Texts, fill};
 use crate::{clock, form};
@@ -22,6 +22,8 @@ pub(crate) const REFRESH_SECONDS: u64 = 5;
 /// A node as the table and the map show it.
 struct Row {
     name: String,
+    /// The name as far as a card of the map is wide.
+    short: String,
     id: String,
     role: &'static str,
     exchange: String,
@@ -56,6 +58,7 @@ struct Sheet {
     dots: Vec<Dot>,
     lines: Vec<Line>,
     labeled: bool,
+    rings: Vec<(i64, i64)>,
 }
 
 #[derive(Template)]
@@ -141,6 +144,7 @@ fn row(t: &'static Texts, node: &NodeView, view: &NetworkView) -> Row {
     };
     Row {
         name: node.name.clone(),
+        short: fitted(&node.name),
         id: node.id.clone(),
         role,
         exchange: node.exchange.clone().unwrap_or_else(|| "–".to_owned()),
@@ -174,7 +178,7 @@ fn whole(coordinate: f64) -> i64 {
 }
 
 /// Half the size of a labeled card; the template draws the same rectangle.
-const CARD_HALF_WIDTH: f64 = 84.0;
+const CARD_HALF_WIDTH: f64 = 96.0;
 const CARD_HALF_HEIGHT: f64 = 27.0;
 
 fn sheet(view: &NetworkView) -> Option<Sheet> {
@@ -202,7 +206,26 @@ fn sheet(view: &NetworkView) -> Option<Sheet> {
             });
         }
     }
-    Some(Sheet { dots, lines, labeled: layout.labeled })
+    let rings = RINGS.into_iter().skip(1);
+    let rings = rings.map(|ring| (whole(ring * HALF_WIDTH), whole(ring * HALF_HEIGHT))).collect();
+    Some(Sheet { dots, lines, labeled: layout.labeled, rings })
+}
+
+/// Half-width characters count half; a card has room for nine and a half full-width ones.
+const CARD_NAME_HALVES_MAX: usize = 19;
+
+fn fitted(name: &str) -> String {
+    let halves = |c: char| if c.is_ascii() { 1 } else { 2 };
+    if name.chars().map(halves).sum::<usize>() <= CARD_NAME_HALVES_MAX {
+        return name.to_owned();
+    }
+    let mut room = CARD_NAME_HALVES_MAX - 2;
+    let kept = name.chars().take_while(|c| {
+        let fits = halves(*c) <= room;
+        room = room.saturating_sub(halves(*c));
+        fits
+    });
+    kept.chain(['…']).collect()
 }
 
 fn shape(role: &str) -> &'static str {
@@ -245,7 +268,7 @@ pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -267,6 +290,13 @@ impl NetworkPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_shortened_to_its_card() {
+        assert_eq!(fitted("地方公務員共済組合"), "地方公務員共済組合");
+        assert_eq!(fitted("地方公務員共済組合連合会"), "地方公務員共済組…");
+        assert_eq!(fitted("Japan Pension Service Office"), "Japan Pension Ser…");
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -85,7 +85,7 @@ impl Desk {
             return Err(Box::new(see_other("/")));
         };
         if let Some(end) = self.over(visit) {
-            return Err(Box::new(login::ended(self, visitor, end)));
+            return Err(Box::new(login::ended(self, end)));
         }
         self.sessions.touch(&visitor.cookie, self.now());
         Ok(Arc::clone(operator))

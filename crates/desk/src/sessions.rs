@@ -12,8 +12,9 @@ use subtle::ConstantTimeEq;
 
 use crate::backend::{InquiryResult, OperatorSession, Refused, Timeline};
 use crate::inquiry::Draft;
+use crate::login::End;
 
-/// A start token waits for the kiosk browser; a second one is minted on every ended page.
+/// A start token waits for the kiosk browser; every end of a session mints the next one.
 pub(crate) const START_TOKENS_MAX: usize = 4;
 /// Results a clerk may go back to within a session; the oldest goes first.
 pub(crate) const RESULTS_HELD_MAX: usize = 16;
@@ -58,6 +59,7 @@ pub(crate) struct Visit {
     pub(crate) csrf: String,
     pub(crate) operator: Option<Arc<OperatorSession>>,
     pub(crate) idle: bool,
+    pub(crate) after: Option<End>,
 }
 
 struct Keep {
@@ -77,13 +79,16 @@ struct Operator {
 struct Browser {
     id: String,
     csrf: String,
+    /// Why the session before this one ended.
+    after: Option<End>,
     /// A refusal to show on the next page, once.
     notice: Option<Refused>,
     operator: Option<Operator>,
 }
 
 struct Inner {
-    start_tokens: VecDeque<String>,
+    /// Each with the reason why the session before it ended.
+    start_tokens: VecDeque<(String, Option<End>)>,
     browser: Option<Browser>,
 }
 
@@ -98,7 +103,7 @@ fn same(a: &str, b: &str) -> bool {
 
 impl Sessions {
     pub(crate) fn new(start_token: String) -> Self {
-        let inner = Inner { start_tokens: VecDeque::from([start_token]), browser: None };
+        let inner = Inner { start_tokens: VecDeque::from([(start_token, None)]), browser: None };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -109,22 +114,22 @@ impl Sessions {
     }
 
     /// Adds a one-time start token; the oldest one lapses.
-    pub(crate) fn mint(&self, token: String) {
+    pub(crate) fn mint(&self, token: String, after: Option<End>) {
         let mut inner = self.lock();
         if inner.start_tokens.len() >= START_TOKENS_MAX {
             inner.start_tokens.pop_front();
         }
-        inner.start_tokens.push_back(token);
+        inner.start_tokens.push_back((token, after));
     }
 
     /// Spends a start token for a browser session. A session that existed ends.
     pub(crate) fn start(&self, token: &str, id: String, csrf: String) -> bool {
         let mut inner = self.lock();
-        let Some(at) = inner.start_tokens.iter().position(|known| same(known, token)) else {
+        let Some(at) = inner.start_tokens.iter().position(|(known, _)| same(known, token)) else {
             return false;
         };
-        inner.start_tokens.remove(at);
-        inner.browser = Some(Browser { id, csrf, notice: None, operator: None });
+        let after = inner.start_tokens.remove(at).and_then(|(_, after)| after);
+        inner.browser = Some(Browser { id, csrf, after, notice: None, operator: None });
         true
     }
 
@@ -135,6 +140,7 @@ impl Sessions {
         let operator = browser.operator.as_ref();
         Some(Visit {
             csrf: browser.csrf.clone(),
+            after: browser.after,
             operator: operator.map(|operator| Arc::clone(&operator.session)),
             idle: operator.is_some_and(|operator| {
                 now.0.saturating_sub(operator.active_at.0) >= OPERATOR_IDLE_MS_MAX
@@ -150,7 +156,8 @@ impl Sessions {
             draft: Draft::default(),
             active_at: now,
         };
-        self.lock().browser = Some(Browser { id, csrf, notice: None, operator: Some(operator) });
+        self.lock().browser =
+            Some(Browser { id, csrf, after: None, notice: None, operator: Some(operator) });
     }
 
     /// Ends everything; the cookie names nothing any more.
@@ -274,7 +281,7 @@ mod tests {
     #[test]
     fn start_tokens_are_bounded() {
         let sessions = Sessions::new("t0".into());
-        (1..=START_TOKENS_MAX).for_each(|i| sessions.mint(format!("t{i}")));
+        (1..=START_TOKENS_MAX).for_each(|i| sessions.mint(format!("t{i}"), None));
         assert!(!sessions.start("t0", "a".into(), "c".into()));
         assert!(sessions.start("t1", "a".into(), "c".into()));
     }

@@ -129,7 +129,6 @@ catalog! {
     ended_logout: "業務を終了し、画面の情報を消しました。カードを取り出してください。", "The session is over and its pages are gone. Take your card with you.";
     ended_card: "カードが抜かれたので、業務を終了しました。", "The card was taken out, so the session was ended.";
     ended_idle: "しばらく操作がなかったので、業務を終了しました。", "There was no activity for a while, so the session was ended.";
-    ended_next: "次の人が始める", "Start again";
 
     // T03
     inquiry_title: "本人確認情報の照会", "Inquiry for identity confirmation information";

@@ -73,6 +73,9 @@ impl Browser {
     pub(crate) async fn send(&mut self, request: Request<Body>) -> Page {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        if parts.headers.contains_key("clear-site-data") {
+            self.cookies.clear();
+        }
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             let text = cookie.to_str().unwrap();
             assert!(text.contains("HttpOnly") && text.contains("SameSite=Strict"), "{text}");

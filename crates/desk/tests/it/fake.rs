@@ -84,6 +84,7 @@ impl Fake {
         self.now.fetch_add(ms, Ordering::SeqCst);
     }
 
+    #[allow(dead_code, reason = "the gallery starts at the real time")]
     pub(crate) fn set_now(&self, ms: u64) {
         self.now.store(ms, Ordering::SeqCst);
     }
@@ -182,7 +183,7 @@ impl Backend for Fake {
         if let Err(denial) = Query::parse(&form.draft) {
             return ready(Err(refused(denial)));
         }
-        let name = form.draft.name.clone().unwrap_or_default();
+        let name = form.draft.name.unwrap_or_default();
         let persons = match name.as_str() {
             "佐" => return ready(Err(refused(Denial::MoreThan50))),
             "不在 太郎" => Vec::new(),

@@ -204,3 +204,21 @@ async fn a_body_that_is_too_large_is_refused() {
     let page = browser.post("/inquiry", &page, &[("name", &long)]).await;
     assert_eq!(rule(&page), "desk-form");
 }
+
+#[tokio::test]
+async fn a_page_never_answers_what_a_person_posted() {
+    let mut browser = Browser::entered(Clerk).await;
+    for body in ["csrf=stale&name=x", "name=%FF"] {
+        let request = browser
+            .request("POST", "/inquiry")
+            .header("origin", format!("http://{HOST}"))
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let sent = browser.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER);
+        let page = browser.follow(&sent).await;
+        assert!(page.status.is_client_error() && rule(&page).starts_with("desk-form"));
+    }
+    assert_eq!(rule(&browser.get("/refused/anything").await), "desk-page-unknown");
+}
