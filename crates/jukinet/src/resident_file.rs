@@ -84,15 +84,20 @@ pub fn decode(document: &Value) -> Result<ResidentView, ResidentFileError> {
         let text = document.get("period").and_then(|period| period.get(name)?.as_str());
         text.and_then(|text| Date::parse(text).ok())
     };
-    let code = document.get("code").and_then(Value::as_str).ok_or(form("code"))?;
-    let ledgers = document.get("ledgers").and_then(Value::as_array).ok_or(form("ledgers"))?;
-    let rows = document.get("rows").and_then(Value::as_array).ok_or(form("rows"))?;
+    let code = document.get("code").and_then(Value::as_str).ok_or_else(|| form("code"))?;
+    let ledgers =
+        document.get("ledgers").and_then(Value::as_array).ok_or_else(|| form("ledgers"))?;
+    let rows = document.get("rows").and_then(Value::as_array).ok_or_else(|| form("rows"))?;
     Ok(ResidentView {
         code: RecordCode::parse(code).map_err(|_| form("code"))?,
-        period_from: date("from").ok_or(form("period"))?,
-        period_to: date("to").ok_or(form("period"))?,
-        ledgers: ledgers.iter().map(ledger_of).collect::<Option<_>>().ok_or(form("ledgers"))?,
-        rows: rows.iter().map(row_of).collect::<Option<_>>().ok_or(form("rows"))?,
+        period_from: date("from").ok_or_else(|| form("period"))?,
+        period_to: date("to").ok_or_else(|| form("period"))?,
+        ledgers: ledgers
+            .iter()
+            .map(ledger_of)
+            .collect::<Option<_>>()
+            .ok_or_else(|| form("ledgers"))?,
+        rows: rows.iter().map(row_of).collect::<Option<_>>().ok_or_else(|| form("rows"))?,
     })
 }
 

@@ -85,7 +85,7 @@ fn verify(args: &VerifyArgs, talk: Talk) -> Result<Found, String> {
     match serde_json::from_str::<Value>(&text) {
         Ok(document) => Ok(resident(&document, &given, talk)),
         Err(_) => {
-            let folder = args.path.parent().unwrap_or(Path::new(""));
+            let folder = args.path.parent().unwrap_or_else(|| Path::new(""));
             Ok(checkpoint(&text, &or_beside(given, folder, talk)?))
         }
     }

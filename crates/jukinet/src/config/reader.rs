@@ -219,7 +219,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// A required sub-table.
-    pub fn table(&mut self, name: &str, out: &mut Findings<'_>) -> Option<Table<'a, 'i>> {
+    pub fn table(&mut self, name: &str, out: &mut Findings<'_>) -> Option<Self> {
         if !self.has(name) {
             self.read.insert(name.to_owned());
             out.add(self.at, &self.dotted(name), "missing table; it has no default");
@@ -229,18 +229,18 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// A sub-table that may be absent.
-    pub fn optional_table(&mut self, name: &str, out: &mut Findings<'_>) -> Option<Table<'a, 'i>> {
+    pub fn optional_table(&mut self, name: &str, out: &mut Findings<'_>) -> Option<Self> {
         let (value, span) = self.raw(name)?;
         let path = self.dotted(name);
         let Some(values) = value.as_table() else {
             out.add(span.start, &path, format!("is {}, must be a table", value.type_str()));
             return None;
         };
-        Some(Table { path, at: span.start, values, read: BTreeSet::new() })
+        Some(Self { path, at: span.start, values, read: BTreeSet::new() })
     }
 
     /// A list of tables (`[[name]]`), possibly empty.
-    pub fn tables(&mut self, name: &str, max: usize, out: &mut Findings<'_>) -> Vec<Table<'a, 'i>> {
+    pub fn tables(&mut self, name: &str, max: usize, out: &mut Findings<'_>) -> Vec<Self> {
         let Some((value, span)) = self.raw(name) else { return Vec::new() };
         let path = self.dotted(name);
         let Some(array) = value.as_array().filter(|array| array.len() <= max) else {
@@ -253,7 +253,7 @@ impl<'a, 'i> Table<'a, 'i> {
             match each.get_ref().as_table() {
                 Some(values) => {
                     let at = each.span().start;
-                    list.push(Table { path, at, values, read: BTreeSet::new() });
+                    list.push(Self { path, at, values, read: BTreeSet::new() });
                 }
                 None => out.add(each.span().start, &path, "must be a table"),
             }

@@ -150,7 +150,8 @@ fn signature_der(raw: &[u8; 64]) -> Vec<u8> {
 
 /// A positive INTEGER: leading zeros off, one zero on where the top bit would mean "negative".
 fn integer_der(out: &mut Vec<u8>, bytes: &[u8]) {
-    let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let start =
+        bytes.iter().position(|byte| *byte != 0).unwrap_or_else(|| bytes.len().saturating_sub(1));
     let digits = bytes.get(start..).unwrap_or_default();
     let sign = digits.first().is_some_and(|byte| byte & 0x80 != 0);
     out.push(0x02);

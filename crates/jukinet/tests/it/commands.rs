@@ -95,27 +95,37 @@ fn config_check_and_show_end_as_the_contract_says() {
     assert_eq!(code(&jukinet(&["municipality", "serve"])), Some(2));
 }
 
-/// A ledger of a few entries, written with the ledger crate's own publication.
-fn a_ledger(folder: &Path) -> VerifierKey {
-    struct Signer(token::SoftwareToken, VerifierKey);
-    impl ledger::note::NoteSigner for Signer {
-        fn name(&self) -> &str {
-            self.1.name()
-        }
-        fn verifier_key(&self) -> &VerifierKey {
-            &self.1
-        }
-        fn sign(&self, message: &[u8]) -> Result<[u8; 64], ledger::note::SignError> {
-            let signed = token::Token::sign(&self.0, token::KeyName::Ledger, message);
-            signed.map_err(|error| ledger::note::SignError::new(error.to_string()))
-        }
+/// A ledger's key in a software token.
+struct Signer(token::SoftwareToken, VerifierKey);
+
+impl ledger::note::NoteSigner for Signer {
+    fn name(&self) -> &str {
+        self.1.name()
     }
+
+    fn verifier_key(&self) -> &VerifierKey {
+        &self.1
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], ledger::note::SignError> {
+        let signed = token::Token::sign(&self.0, token::KeyName::Ledger, message);
+        signed.map_err(|error| ledger::note::SignError::new(error.to_string()))
+    }
+}
+
+fn a_signer() -> Signer {
     let keys = [token::KeyName::Ledger];
     let sealed = token::SoftwareToken::create(&keys, "0000", &mut jukinet::dice::fill).unwrap();
     let token = token::SoftwareToken::open(&sealed, "0000").unwrap();
     let public = token::Token::public_key(&token, token::KeyName::Ledger).unwrap();
     let key = VerifierKey::ed25519("jukinet.example/test", public.ed25519().unwrap()).unwrap();
-    let signer = Signer(token, key.clone());
+    Signer(token, key)
+}
+
+/// A ledger of 300 leaves, written with the ledger crate's own publication.
+fn a_ledger(folder: &Path) -> VerifierKey {
+    let signer = a_signer();
+    let key = signer.1.clone();
     let mut publication = ledger::Publication::new();
     (0..300u16).for_each(|number| publication.append([number.to_le_bytes()[0]; 32]));
     for file in publication.files() {
@@ -167,6 +177,67 @@ fn a_ledger_is_sound_until_one_byte_changes() {
     assert_eq!(json(&damaged)["ok"], false);
     assert!(json(&damaged)["first_bad"]["path"].is_string());
     assert_eq!(code(&verify(&folder.path().join("nothing"), &[])), Some(2));
+}
+
+/// A resident's file with one row, as a prefecture would hand it out.
+fn a_resident_file(signer: &Signer) -> Value {
+    let at = law::time::Timestamp(1_385_000_000_000);
+    let entry = ledger::Entry::build(ledger::EntryKind::Started, at, "center").finish().unwrap();
+    let (entry, salt) = (entry.encode(), [7; 32]);
+    let mut tree = ledger::MemoryTree::new();
+    tree.append(ledger::leaf_hash(&ledger::commitment(&salt, &entry)));
+    tree.append(ledger::leaf_hash(b"another"));
+    let root = ledger::root(&tree, 2).unwrap();
+    let origin = signer.1.name().to_owned();
+    let checkpoint = Checkpoint { origin: origin.clone(), size: 2, root };
+    let note = signed_checkpoint(&checkpoint, signer).unwrap();
+    let hashes = ledger::inclusion_proof(&tree, 0, 2).unwrap();
+    let proof = ledger::proof::encode(0, &hashes, &note);
+    let code = law::code::RecordCode::from_ten_digits(1_234_567_890).unwrap();
+    let day = law::time::Date::parse("2013-11-21").unwrap();
+    jukinet::resident_file::encode(&wire::ResidentView {
+        code,
+        period_from: day,
+        period_to: day,
+        ledgers: vec![wire::ViewLedger {
+            origin: origin.clone(),
+            vkey: signer.1.to_string(),
+            size: 2,
+        }],
+        rows: vec![wire::ViewRow { entry, salt, proof, ledger: origin }],
+    })
+}
+
+#[test]
+fn a_resident_file_verifies_offline_and_not_after_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = a_signer();
+    let document = a_resident_file(&signer);
+    let path = folder.path().join("view.json");
+    let verify = |document: &Value, key: &str| {
+        std::fs::write(&path, document.to_string()).unwrap();
+        let mut arguments = vec!["ledger", "verify", path.to_str().unwrap(), "--json"];
+        if !key.is_empty() {
+            arguments.extend(["--key", key]);
+        }
+        jukinet(&arguments)
+    };
+    let own = signer.1.to_string();
+    for key in ["", &own] {
+        let sound = verify(&document, key);
+        assert_eq!((code(&sound), json(&sound)["rows"].as_u64()), (Some(0), Some(1)), "{sound:?}");
+        assert_eq!(json(&sound)["origin"], "jukinet.example/test");
+    }
+    // The key in the file is not the one the reader brought: a forger's ledger.
+    assert_eq!(code(&verify(&document, &a_signer().1.to_string())), Some(3));
+    let mut altered = document.clone();
+    altered["rows"][0]["salt"] = Value::from("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=");
+    let damaged = verify(&altered, "");
+    assert_eq!(code(&damaged), Some(3));
+    assert_eq!(json(&damaged)["first_bad"]["path"], "rows[0]");
+    let mut cut = document;
+    cut["rows"][0].as_object_mut().unwrap().remove("proof");
+    assert_eq!(code(&verify(&cut, "")), Some(3));
 }
 
 #[test]

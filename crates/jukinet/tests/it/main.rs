@@ -1,5 +1,14 @@
 //! Tests of the shipped binary's edge, one integration binary for all of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a helper of a test fails its test"
+)]
+
 mod commands;
 mod config;
 mod net;
