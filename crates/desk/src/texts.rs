@@ -87,7 +87,7 @@ catalog! {
     card_in: "挿入中", "in the reader";
     card_out: "ありません", "not in the reader";
     links: "回線", "Links";
-    link_up: "接続", "connected";
+    link_up: "接続", "up";
     link_down: "切断", "down";
     key_legend: "キー操作", "Keys";
     clock: "現在時刻", "Time";
@@ -227,14 +227,14 @@ catalog! {
     timeline_count: "{} 件の記録があります", "{} records";
     timeline_count_one: "1 件の記録があります", "1 record";
     timeline_none: "この期間に、あなたの情報はだれにも提供されていません", "Nobody was given your information in this period";
-    timeline_none_more: "「なかった」ことも確かめられます。下の台帳の大きさと根の値は、この期間のすべての記録を数えたものです。", "That nothing happened can be checked too: the sizes and roots below count every record of the period.";
+    timeline_none_more: "下は、この期間を確かめた台帳の大きさと根の値です。控えておくと、あとから記録が足されたり変えられたりしていないかを、比べて確かめられます。", "Below are the sizes and roots of the ledgers that were searched. Keep them: they show later whether a record was added or changed afterwards.";
     timeline_all_good: "すべて検証済み", "All verified";
     timeline_some_bad: "検証できない記録があります", "Some records could not be verified";
     timeline_code: "住民票コード", "Record code";
     verified: "検証済み", "Verified";
     unverified: "検証できません", "Not verified";
     verified_how: "台帳の根の値から、計算で確かめました。", "Computed from the root of the ledger.";
-    unverified_how: "この記録は台帳の根の値と一致しません。窓口に知らせてください。", "This record does not match the root of the ledger. Tell the desk.";
+    unverified_how: "この記録は、台帳の根の値から確かめることができませんでした。窓口に知らせてください。", "This record could not be confirmed from the root of the ledger. Tell the desk.";
     proof: "証明を見る", "See the proof";
     who: "だれが", "Who";
     why: "なぜ", "Why";

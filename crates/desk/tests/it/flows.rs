@@ -266,10 +266,11 @@ async fn a_timeline_tells_one_sentence_per_entry_with_its_proof() {
 }
 
 #[tokio::test]
-async fn nothing_happened_is_said_and_can_be_checked() {
+async fn nothing_happened_is_said_without_a_seal_that_nothing_earned() {
     let mut browser = Browser::entered(Disclosure).await;
     let page = open(&mut browser, CODES[1]).await;
     assert!(page.text.contains("だれにも提供されていません") && page.text.contains("48,230"));
+    assert!(!page.text.contains("検証済み"));
 }
 
 #[tokio::test]

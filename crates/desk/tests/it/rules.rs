@@ -98,7 +98,8 @@ async fn a_form_needs_token_origin_and_fetch_site() {
     let body = encode(&fields.each_ref().map(|(name, value)| (*name, value.as_str())));
     let own = format!("http://{HOST}");
     let kind = "application/x-www-form-urlencoded";
-    let cases: [(&str, Option<&str>, Option<&str>, &str, &str); 9] = [
+    type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, &'a str, &'a str);
+    let cases: [Case<'_>; 9] = [
         ("desk-site-foreign", Some(&own), Some("cross-site"), kind, &body),
         ("desk-site-foreign", Some(&own), Some("same-site"), kind, &body),
         ("desk-site-foreign", Some(&own), Some("none"), kind, &body),
