@@ -1,5 +1,5 @@
-//! The pages of all three places, served on loopback by an invented backend, to look at and to drive
-//! with the browser tests: `cargo run -p jukinet-desk --example gallery -- PORT`.
+//! The pages of all three places, served on loopback by an invented backend, to look at and
+//! to drive with the browser tests: `cargo run -p jukinet-desk --example gallery -- PORT`.
 //!
 //! PORT is the clerk's desk, PORT+1 the disclosure desk, PORT+2 the network room. Each prints its
 //! one-time start address. Lines on standard input move the world: `PORT card out`, `PORT card in`,

@@ -168,7 +168,7 @@ pub struct TimelineRow {
     pub ledger: String,
     /// Index in it.
     pub index: u64,
-    /// The outcome of checking the proof, computed by the caller from `ledger::view`; never a claim.
+    /// The outcome of checking the proof, computed by the caller from `ledger::view`.
     pub verified: Result<(), String>,
 }
 

@@ -4,10 +4,10 @@
 //! a disclosure desk (R24) and the network map of the center (N20). The pages are HTML; the script
 //! only adds comfort, and every page works without it.
 //!
-//! It is not a place of decisions: whether someone may ask is said by `law`, what was answered comes
-//! through [`Backend`]. It keeps nothing: no clock, no disk, no randomness of its own, and what an
-//! operator sees lives in memory until the session ends (C1). It trusts the browser with nothing,
-//! see `guard`.
+//! It is not a place of decisions: whether someone may ask is said by `law`, what was answered
+//! comes through [`Backend`]. It keeps nothing: no clock, no disk, no randomness of its own, and
+//! what an operator sees lives in memory until the session ends (C1). It trusts the browser with
+//! nothing, see `guard`.
 
 mod assets;
 mod backend;
@@ -52,8 +52,8 @@ pub fn router(backend: Arc<dyn Backend>, settings: DeskSettings) -> Router {
     open(backend, settings).0
 }
 
-/// The same, with a way to let a browser in again: a start token works once, so a kiosk browser that
-/// was restarted needs a new one.
+/// The same, with a way to let a browser in again: a start token works once, so a kiosk browser
+/// that was restarted needs a new one.
 pub fn open(backend: Arc<dyn Backend>, settings: DeskSettings) -> (Router, Door) {
     let kind = backend.place().kind;
     let desk = Arc::new(Desk::new(backend, settings));

@@ -1,4 +1,4 @@
-//! The live rule meter (T03): which of the three lawful ways to ask is complete, and what is missing.
+//! The live rule meter (T03): which of the three lawful ways to ask is complete, what is missing.
 //!
 //! It decides nothing. `law::query::meter` measures; this file only finds the words. The script of
 //! the page sends the draft here and shows what comes back, so the browser knows no rule either.

@@ -105,7 +105,9 @@ catalog! {
     refused_rule: "規則", "Rule";
     refused_law: "根拠", "Law";
     refused_hint: "できること", "What you may do";
-    refused_recorded: "お断りしたことも、台帳に記録されました。", "The refusal has been recorded in the ledger as well.";
+    refused_recorded:
+        "お断りしたことも、台帳に記録されました。",
+        "The refusal has been recorded in the ledger as well.";
     go_back: "入力に戻る", "Back to the form";
     go_start: "はじめに戻る", "Back to the start";
 
@@ -116,9 +118,13 @@ catalog! {
     step_reader_done: "カードを確認しました", "The card is in the reader";
     step_reader_wait: "カードを待っています", "Waiting for the card";
     step_mutual: "カードと端末の相互認証", "Card and terminal check each other";
-    step_mutual_lead: "端末が本物か、カードが本物かを、おたがいに確かめます。", "The terminal proves itself to the card, and the card to the terminal.";
+    step_mutual_lead:
+        "端末が本物か、カードが本物かを、おたがいに確かめます。",
+        "The terminal proves itself to the card, and the card to the terminal.";
     step_session: "業務の開始", "Start work";
-    step_session_lead: "カードを抜くと、画面も業務もその場で終わります。", "Taking the card out ends the session and clears the page at once.";
+    step_session_lead:
+        "カードを抜くと、画面も業務もその場で終わります。",
+        "Taking the card out ends the session and clears the page at once.";
     pin: "暗証番号", "PIN";
     pin_help: "数字4〜12けた。3回まちがえるとカードが使えなくなります。", "4 to 12 digits. Three wrong tries lock the card.";
     pin_left: "あと {} 回です。", "{} tries left.";
@@ -126,19 +132,28 @@ catalog! {
     login_run: "認証する", "Sign in";
     card_reload: "カードを入れたら、ここを押す", "I have inserted the card";
     ended_title: "終了しました", "The session has ended";
-    ended_logout: "業務を終了し、画面の情報を消しました。カードを取り出してください。", "The session is over and its pages are gone. Take your card with you.";
+    ended_logout:
+        "業務を終了し、画面の情報を消しました。カードを取り出してください。",
+        "The session is over and its pages are gone. Take your card with you.";
     ended_card: "カードが抜かれたので、業務を終了しました。", "The card was taken out, so the session was ended.";
-    ended_idle: "しばらく操作がなかったので、業務を終了しました。", "There was no activity for a while, so the session was ended.";
+    ended_idle:
+        "しばらく操作がなかったので、業務を終了しました。",
+        "There was no activity for a while, so the session was ended.";
 
     // T03
     inquiry_title: "本人確認情報の照会", "Inquiry for identity confirmation information";
-    inquiry_lead: "法律が認める3つの聞き方だけを受け付けます。条件がそろうと、下の「実行」が使えます。", "Only the three lawful ways to ask are accepted. Run becomes useful when one of them is complete.";
+    inquiry_lead:
+        "法律が認める3つの聞き方だけを受け付けます。条件がそろうと、下の「実行」が使えます。",
+        "Only the three lawful ways to ask are accepted. Run becomes useful when one of them \
+         is complete.";
     basis: "何のために照会しますか", "Why do you ask?";
     affair: "事務（根拠）", "Affair (legal basis)";
     affair_choose: "選んでください", "Choose one";
     affair_help: "あなたのカードで行える事務だけが並びます。", "Only the affairs your card may be used for are listed.";
     case_number: "受付番号", "Case number";
-    case_help: "申請書や届出の番号。本人が見る記録にも残ります。", "The number of the application. It stays in the record the resident can see.";
+    case_help:
+        "申請書や届出の番号。本人が見る記録にも残ります。",
+        "The number of the application. It stays in the record the resident can see.";
     required: "必須", "required";
     mode: "聞き方", "Way to ask";
     mode_code: "住民票コード", "Record code";
@@ -150,13 +165,22 @@ catalog! {
     name_field: "氏名", "Name";
     name_help: "姓と名の間に空白を1つ。", "Family and given name with one space between.";
     address_field: "住所", "Address";
-    address_help: "都道府県から番地まで。全角・半角は問いません。", "From the prefecture to the number. Full or half width does not matter.";
+    address_help:
+        "都道府県から番地まで。全角・半角は問いません。",
+        "From the prefecture to the number. Full or half width does not matter.";
     birth_field: "生年月日", "Birth date";
-    birth_help: "S60.4.1 ／ 昭60-4-1 ／ 3600401 ／ 1985-04-01", "S60.4.1, 昭60-4-1, 3600401 or 1985-04-01";
+    birth_help:
+        "S60.4.1 ／ 昭60-4-1 ／ 3600401 ／ 1985-04-01",
+        "S60.4.1, 昭60-4-1, 3600401 or 1985-04-01";
     birth_read: "{} と読みました", "read as {}";
     prefix: "前方一致で探す", "Search by beginning";
-    prefix_address: "最少: 氏名の1文字 ＋ 住所の全部、または 氏名の全部 ＋ 住所（市区町村名の後ろ）の1文字", "At least: 1 character of the name + the whole address, or the whole name + 1 character of the address after the municipality";
-    prefix_birth: "最少: 氏名の1文字 ＋ 生年月日の全部", "At least: 1 character of the name + the whole birth date";
+    prefix_address:
+        "最少: 氏名の1文字 ＋ 住所の全部、または 氏名の全部 ＋ 住所（市区町村名の後ろ）の1文字",
+        "At least: 1 character of the name + the whole address, or the whole name + 1 \
+         character of the address after the municipality";
+    prefix_birth:
+        "最少: 氏名の1文字 ＋ 生年月日の全部",
+        "At least: 1 character of the name + the whole birth date";
     prefix_cap: "該当する方が50人を超えると、提供されません。", "More than 50 matches are not provided.";
     meter_title: "照会の条件", "Conditions of an inquiry";
     meter_lead: "入力するたびに、法律の条件と比べます。", "Compared with the law as you type.";
@@ -177,8 +201,12 @@ catalog! {
     missing_address_first: "市区町村名の後ろの1文字", "1 character after the municipality";
     missing_birth: "生年月日の全部", "whole birth date";
     missing_other: "条件", "a condition";
-    promise: "この照会は記録 #… として残り、本人が見ることができます。", "This inquiry will stand as record #…, and the resident can see it.";
-    promise_more: "番号は実行したときに決まります。だれも消せません。", "The number is given when you run it. Nobody can erase it.";
+    promise:
+        "この照会は記録 #… として残り、本人が見ることができます。",
+        "This inquiry will stand as record #…, and the resident can see it.";
+    promise_more:
+        "番号は実行したときに決まります。だれも消せません。",
+        "The number is given when you run it. Nobody can erase it.";
     run: "照会を実行する", "Run the inquiry";
     check: "条件を確認する", "Check the conditions";
     clear: "新しい照会", "New inquiry";
@@ -188,9 +216,14 @@ catalog! {
     result_found: "{} 人が該当しました", "{} found";
     result_found_one: "1 人が該当しました", "1 person found";
     result_none: "該当する方はいません", "Nobody matches";
-    result_none_more: "該当がなかったことも記録されました。入力した文字の形や、住所の書き方を確かめてください。", "That nobody matched has been recorded too. Check the characters of the name and the form of the address.";
+    result_none_more:
+        "該当がなかったことも記録されました。入力した文字の形や、住所の書き方を確かめてください。",
+        "That nobody matched has been recorded too. Check the characters of the name and the \
+         form of the address.";
     result_recorded: "この照会は記録されました", "This inquiry has been recorded";
-    result_recorded_more: "本人は、この記録を見て、確かめることができます。", "The resident can see this record and verify it.";
+    result_recorded_more:
+        "本人は、この記録を見て、確かめることができます。",
+        "The resident can see this record and verify it.";
     ledger: "台帳", "Ledger";
     entry_number: "記録番号", "Record number";
     answered_by: "回答", "Answered by";
@@ -208,13 +241,18 @@ catalog! {
     code_not_given: "この事務では提供されません", "not provided for this affair";
     hide_soon: "{} 秒たつと、画面から消えます。", "Disappears from the screen after {} seconds.";
     hidden_title: "表示時間が終わりました", "The viewing time is over";
-    hidden_more: "肩ごしに見られないように、結果を隠しました。", "The result is hidden so that nobody reads it over your shoulder.";
+    hidden_more:
+        "肩ごしに見られないように、結果を隠しました。",
+        "The result is hidden so that nobody reads it over your shoulder.";
     show_again: "もう一度表示する", "Show it again";
     person_count: "{} 人目", "Person {}";
 
     // R24
     disclosure_title: "記録の開示", "Disclosure of records";
-    disclosure_lead: "本人の確認をしてから、住民票コードを入力します。本人の記録だけが表示されます。", "Identify the resident first, then enter the record code. Only the resident's own records appear.";
+    disclosure_lead:
+        "本人の確認をしてから、住民票コードを入力します。本人の記録だけが表示されます。",
+        "Identify the resident first, then enter the record code. Only the resident's own \
+         records appear.";
     identified_by: "本人確認の方法", "Resident identified by";
     id_card: "住民基本台帳カード・個人番号カード", "Juki card or Individual Number Card";
     id_license: "運転免許証", "Driving licence";
@@ -227,14 +265,19 @@ catalog! {
     timeline_count: "{} 件の記録があります", "{} records";
     timeline_count_one: "1 件の記録があります", "1 record";
     timeline_none: "この期間に、あなたの情報はだれにも提供されていません", "Nobody was given your information in this period";
-    timeline_none_more: "下は、この期間を確かめた台帳の大きさと根の値です。控えておくと、あとから記録が足されたり変えられたりしていないかを、比べて確かめられます。", "Below are the sizes and roots of the ledgers that were searched. Keep them: they show later whether a record was added or changed afterwards.";
+    timeline_none_more:
+        "下は、この期間を確かめた台帳の大きさと根の値です。控えておくと、あとから記録が足されたり変えられたりしていないかを、比べて確かめられます。",
+        "Below are the sizes and roots of the ledgers that were searched. Keep them: they show \
+         later whether a record was added or changed afterwards.";
     timeline_all_good: "すべて検証済み", "All verified";
     timeline_some_bad: "検証できない記録があります", "Some records could not be verified";
     timeline_code: "住民票コード", "Record code";
     verified: "検証済み", "Verified";
     unverified: "検証できません", "Not verified";
     verified_how: "台帳の根の値から、計算で確かめました。", "Computed from the root of the ledger.";
-    unverified_how: "この記録は、台帳の根の値から確かめることができませんでした。窓口に知らせてください。", "This record could not be confirmed from the root of the ledger. Tell the desk.";
+    unverified_how:
+        "この記録は、台帳の根の値から確かめることができませんでした。窓口に知らせてください。",
+        "This record could not be confirmed from the root of the ledger. Tell the desk.";
     proof: "証明を見る", "See the proof";
     who: "だれが", "Who";
     why: "なぜ", "Why";
@@ -242,7 +285,10 @@ catalog! {
     what_law: "どの法律で", "Under which article";
     case_label: "受付番号", "Case number";
     question: "この記録について質問する", "Ask about this record";
-    question_how: "窓口で「{}」と伝えてください。だれが、なぜ見たのかを聞くことができます。直してほしいとき、使うのをやめてほしいときも申し出ることができます。", "Tell the desk \"{}\". You may ask who looked and why, and ask for correction or for use to stop.";
+    question_how:
+        "窓口で「{}」と伝えてください。だれが、なぜ見たのかを聞くことができます。直してほしいとき、使うのをやめてほしいときも申し出ることができます。",
+        "Tell the desk \"{}\". You may ask who looked and why, and ask for correction or for \
+         use to stop.";
     ledgers_title: "確かめに使った台帳", "Ledgers used for the check";
     ledger_size: "記録の数", "Records";
     ledger_root: "根の値", "Root";
@@ -260,7 +306,10 @@ catalog! {
     network_pause: "自動更新を止める", "Pause refresh";
     network_resume: "自動更新を始める", "Resume refresh";
     network_table: "一覧表で見る", "See it as a table";
-    network_map_label: "センターを中心に、交換装置、都道府県、市町村、国の機関等のつながりと状態を示す図。同じ内容の一覧表が下にあります。", "Map with the center in the middle, then exchanges, prefectures, municipalities and agencies with their states. The table below holds the same facts.";
+    network_map_label:
+        "センターを中心に、交換装置、都道府県、市町村、国の機関等のつながりと状態を示す図。同じ内容の一覧表が下にあります。",
+        "Map with the center in the middle, then exchanges, prefectures, municipalities and \
+         agencies with their states. The table below holds the same facts.";
     all_working: "すべて正常です", "Everything is working";
     some_trouble: "注意が必要な装置が {} あります", "{} nodes need attention";
     some_trouble_one: "注意が必要な装置が 1 あります", "1 node needs attention";
@@ -303,8 +352,12 @@ catalog! {
     help_enter: "次の欄へ進みます。最後の欄では実行します。", "Moves to the next field; in the last field it runs.";
     help_escape: "入力した文字を残したまま戻ります。", "Goes back and keeps what you typed.";
     help_rules: "照会のきまり", "Rules of an inquiry";
-    help_rule_modes: "聞き方は「住民票コード」「氏名＋住所」「氏名＋生年月日」の3つです。", "There are three ways to ask: record code, name + address, name + birth date.";
-    help_rule_record: "照会はすべて記録され、本人が見ることができます。", "Every inquiry is recorded, and the resident can see it.";
+    help_rule_modes:
+        "聞き方は「住民票コード」「氏名＋住所」「氏名＋生年月日」の3つです。",
+        "There are three ways to ask: record code, name + address, name + birth date.";
+    help_rule_record:
+        "照会はすべて記録され、本人が見ることができます。",
+        "Every inquiry is recorded, and the resident can see it.";
     help_rule_card: "カードを抜くと、その場で終わります。", "Taking the card out ends the session at once.";
     help_rule_terminal: "この端末に個人の情報は残りません。", "Nothing about any person stays on this terminal.";
 }

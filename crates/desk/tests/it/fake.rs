@@ -323,7 +323,7 @@ fn rows() -> Vec<TimelineRow> {
             174,
             LookKind::Refusal,
             "国立市が、同じ手続きのためにもう一度調べようとしましたが、条件が足りないので断られました。",
-            "Kunitachi City asked again for the same procedure and was refused for a missing condition.",
+            "Kunitachi City asked again for it and was refused for a missing condition.",
             "国立市",
             "児童手当法による児童手当の支給に関する事務",
             "S1: 照会条件の限定",
