@@ -15,7 +15,9 @@ use crate::token_file;
 
 /// Options of `fsck`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  jukinet fsck --config center.toml\n\nMay run beside the running node; it only reads.\nExit codes: 0 clean, 2 bad configuration, 3 a fault was found.")]
+#[command(
+    after_help = "Example:\n  jukinet fsck --config center.toml\n\nMay run beside the running node; it only reads.\nExit codes: 0 clean, 2 bad configuration, 3 a fault was found."
+)]
 pub struct FsckArgs {
     /// The configuration of the node to check
     #[arg(long, value_name = "FILE")]
@@ -43,8 +45,7 @@ impl std::fmt::Debug for Checked {
 /// The exit code to end with, and why.
 pub fn check(file: &Path) -> Result<Checked, (Exit, String)> {
     let node = config::load_node(file).map_err(|error| (Exit::Usage, error.to_string()))?;
-    let token =
-        token_file::open(&node.token).map_err(|error| (Exit::Failed, error.to_string()))?;
+    let token = token_file::open(&node.token).map_err(|error| (Exit::Failed, error.to_string()))?;
     let keys = StoreKeys(Arc::clone(&token));
     let store = SqliteStore::open_read_only(&store_path(&node), &node.ledger, &keys)
         .map_err(|error| (Exit::Defect, error.to_string()))?;

@@ -14,7 +14,9 @@ use crate::talk::{Exit, Talk};
 
 /// Options of `inquire`. Debug is by hand: what is asked is personal.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01\n\nThe affair's table says which server answers. Exit codes: 0 answered (also with nobody\nfound), 4 refused by rule, 5 not reachable.")]
+#[command(
+    after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01\n\nThe affair's table says which server answers. Exit codes: 0 answered (also with nobody\nfound), 4 refused by rule, 5 not reachable."
+)]
 pub struct InquireArgs {
     /// The configuration of the terminal
     #[arg(long, value_name = "TERMINAL.toml")]

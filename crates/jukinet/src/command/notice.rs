@@ -24,7 +24,9 @@ const BATCH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Options of `notice`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file changes.csv\n\nColumns: those of the residents' CSV, and sequence, reason, changed_on, previous_code.\nWithout a column `reason` the file is a list of residents: rows of other municipalities\nare skipped. The same file can be sent again: nothing is applied twice.\nExit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected.")]
+#[command(
+    after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file changes.csv\n\nColumns: those of the residents' CSV, and sequence, reason, changed_on, previous_code.\nWithout a column `reason` the file is a list of residents: rows of other municipalities\nare skipped. The same file can be sent again: nothing is applied twice.\nExit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected."
+)]
 pub struct NoticeArgs {
     /// The configuration of the municipality that notifies
     #[arg(long, value_name = "FILE")]
@@ -84,7 +86,9 @@ fn send_file(
 ) -> Result<(), (Exit, String)> {
     let usage = |why: String| (Exit::Usage, why);
     let (Some(Organ::Municipality(own)), Some(feed)) = (&config.organ, &config.feed) else {
-        return Err(usage("this is not a municipality with a [feed]; give its configuration".into()));
+        return Err(usage(
+            "this is not a municipality with a [feed]; give its configuration".into(),
+        ));
     };
     let caller = feed_caller(config, feed).map_err(|why| (Exit::Failed, why))?;
     let source = File::open(file).map_err(|e| usage(format!("{}: {e}", file.display())))?;

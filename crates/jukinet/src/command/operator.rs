@@ -18,7 +18,12 @@ use crate::talk::{Exit, Talk};
 #[derive(Debug)]
 pub enum Stopped {
     /// The card or the terminal does not allow it; in the form of every refusal.
-    Refused { rule: String, law: String, hint: String, hint_en: String },
+    Refused {
+        rule: String,
+        law: String,
+        hint: String,
+        hint_en: String,
+    },
     Usage(String),
     Failed(String),
     Unreachable(String),
@@ -71,9 +76,8 @@ pub fn act(
         .enable_all()
         .build()
         .map_err(|e| Stopped::Failed(e.to_string()))?;
-    let outcome = runtime
-        .block_on(workplace.sender().send(signed))
-        .map_err(|error| stopped(&error));
+    let outcome =
+        runtime.block_on(workplace.sender().send(signed)).map_err(|error| stopped(&error));
     workplace.log_out();
     outcome
 }
@@ -105,17 +109,22 @@ pub fn stopped(error: &TerminalError) -> Stopped {
 #[must_use]
 pub fn card_words(error: &CardError) -> (&'static str, &'static str) {
     match error {
-        CardError::PinWrong { .. } => ("pin-wrong", "暗証番号が違います。残り回数に注意してください。"),
+        CardError::PinWrong { .. } => {
+            ("pin-wrong", "暗証番号が違います。残り回数に注意してください。")
+        }
         CardError::Blocked => ("card-blocked", "カードは閉塞しています。再発行を受けてください。"),
         CardError::PinShape => ("pin-shape", "暗証番号は4桁から12桁の数字です。"),
         CardError::PinTooSimple => ("pin-too-simple", "別の暗証番号を選んでください。"),
         CardError::Expired { .. } | CardError::NotYetValid { .. } => {
             ("card-expired", "有効期間内のカードを使ってください。")
         }
-        CardError::Revoked => ("card-revoked", "このカードは失効しています。担当者に返してください。"),
-        CardError::TerminalRefused | CardError::Terminal(_) => {
-            ("terminal-refused", "この端末はカードに認められません。センターの認証を受けてください。")
+        CardError::Revoked => {
+            ("card-revoked", "このカードは失効しています。担当者に返してください。")
         }
+        CardError::TerminalRefused | CardError::Terminal(_) => (
+            "terminal-refused",
+            "この端末はカードに認められません。センターの認証を受けてください。",
+        ),
         CardError::SessionEnded | CardError::Port(_) => {
             ("card-left", "カードが抜かれました。もう一度認証してください。")
         }

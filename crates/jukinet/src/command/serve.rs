@@ -114,8 +114,7 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>, ProcessError> {
 /// hold personal data have no printable form, so none can get there.
 fn start_log() {
     let filter = EnvFilter::try_from_env("JUKINET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = if std::io::stderr().is_terminal() {
         builder.try_init()
     } else {

@@ -12,8 +12,15 @@ use wire::FeedRow;
 
 /// Columns that every file has.
 const NEEDED: [&str; 9] = [
-    "record_code", "family_name", "given_name", "family_kana", "given_kana", "sex", "birth",
-    "municipality_code", "address",
+    "record_code",
+    "family_name",
+    "given_name",
+    "family_kana",
+    "given_kana",
+    "sex",
+    "birth",
+    "municipality_code",
+    "address",
 ];
 /// Columns of a register that the network has no use for; allowed, and dropped here.
 const DROPPED: [&str; 4] = ["household_id", "relationship", "nationality", "alternative_name"];
@@ -30,7 +37,9 @@ pub enum FileFault {
     Csv { line: u64, problem: String },
     #[error("the header lacks the column {0}")]
     Lacks(&'static str),
-    #[error("the header has an unknown column ({0}); known are those of the residents' CSV and sequence, reason, changed_on, previous_code")]
+    #[error(
+        "the header has an unknown column ({0}); known are those of the residents' CSV and sequence, reason, changed_on, previous_code"
+    )]
     Unknown(String),
     #[error("the header names a column twice ({0})")]
     Twice(String),
@@ -50,7 +59,10 @@ pub enum Row {
     Notice(FeedRow),
     /// A resident of another municipality in a list of residents: not ours to notify.
     Elsewhere,
-    Fault { row: u32, fault: RowFault },
+    Fault {
+        row: u32,
+        fault: RowFault,
+    },
 }
 
 struct Columns {
@@ -186,7 +198,8 @@ impl<R: Read> Rows<R> {
                 kana: Kana::parse(&kana).map_err(|_| fault("family_kana", "text", characters))?,
                 address: Address::parse(cell("address")?)
                     .map_err(|_| fault("address", "text", characters))?,
-                sex: sex.ok_or_else(|| fault("sex", "malformed", "1 male, 2 female (JIS X 0303)"))?,
+                sex: sex
+                    .ok_or_else(|| fault("sex", "malformed", "1 male, 2 female (JIS X 0303)"))?,
                 birth: BirthDate::parse(cell("birth")?).map_err(|_| {
                     fault("birth", "malformed", "a date as 1985-04-01, unknown parts 00")
                 })?,

@@ -38,6 +38,17 @@ pub enum Event {
     Stop,
 }
 
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Request { .. } => "Request",
+            Self::Reply { .. } => "Reply",
+            Self::Signed { .. } => "Signed",
+            Self::Stop => "Stop",
+        })
+    }
+}
+
 /// Where a reply goes.
 pub type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
 
@@ -174,8 +185,7 @@ impl Engine {
             }
             let origin = self.store.origin().to_owned();
             for Recorded { entry, first_index, count } in std::mem::take(&mut self.recorded) {
-                let receipt =
-                    Receipt::assert_durable(entry, origin.clone(), first_index, count);
+                let receipt = Receipt::assert_durable(entry, origin.clone(), first_index, count);
                 steps.push_back(Input::Recorded(receipt));
             }
         }

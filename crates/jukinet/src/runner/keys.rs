@@ -54,9 +54,8 @@ impl LedgerSigner {
     /// # Errors
     /// When the token has no Ed25519 key of that name.
     pub fn new(node: &wire::NodeId, token: Arc<dyn Token>) -> Result<Self, SignError> {
-        let public = token
-            .public_key(KeyName::Ledger)
-            .map_err(|error| SignError::new(error.to_string()))?;
+        let public =
+            token.public_key(KeyName::Ledger).map_err(|error| SignError::new(error.to_string()))?;
         let PublicKey::Ed25519(public) = public else {
             return Err(SignError::new("the ledger key is no Ed25519 key"));
         };
@@ -76,8 +75,6 @@ impl NoteSigner for LedgerSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        self.token
-            .sign(KeyName::Ledger, message)
-            .map_err(|error| SignError::new(error.to_string()))
+        self.token.sign(KeyName::Ledger, message).map_err(|error| SignError::new(error.to_string()))
     }
 }

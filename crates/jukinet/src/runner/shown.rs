@@ -67,7 +67,8 @@ fn verify(row: &ViewRow, keys: &[VerifierKey]) -> Result<(u64, LedgerSeen), Stri
         return Err("まだ台帳の署名前です / not yet under a signed checkpoint".to_owned());
     }
     let key = keys.iter().find(|key| key.name() == row.ledger);
-    let key = key.ok_or_else(|| "この端末が信頼する台帳ではありません / unknown ledger".to_owned())?;
+    let key =
+        key.ok_or_else(|| "この端末が信頼する台帳ではありません / unknown ledger".to_owned())?;
     let viewed = ViewedRow { entry: row.entry.clone(), salt: row.salt, proof: row.proof.clone() };
     let opened = open_row(&viewed, key, &[]).map_err(|error| error.to_string())?;
     let checkpoint = opened.checkpoint.checkpoint;
@@ -150,9 +151,8 @@ fn node_name(node: &NodeStatus) -> String {
         Role::Municipality => law::code::LocalGovernmentCode::parse(code)
             .map_or_else(|_| id.to_owned(), |code| organ_name(&Organ::Municipality(code))),
         Role::Prefecture => prefecture_of(code).unwrap_or_else(|| id.to_owned()),
-        Role::Exchange => {
-            prefecture_of(code).map_or_else(|| "交換装置 全国".to_owned(), |p| format!("交換装置 {p}"))
-        }
+        Role::Exchange => prefecture_of(code)
+            .map_or_else(|| "交換装置 全国".to_owned(), |p| format!("交換装置 {p}")),
         _ => id.to_owned(),
     }
 }
