@@ -2,6 +2,7 @@
 //! them. Keeps nothing: what the pages show lives in the desk's memory until the card's session ends.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use desk::{
@@ -31,6 +32,8 @@ struct Station {
     workplace: Arc<Mutex<Workplace>>,
     config: TerminalConfig,
     link: Arc<Mutex<(bool, Timestamp)>>,
+    /// An operator signed in and has not left: a card that comes back does not continue the session.
+    entered: Arc<AtomicBool>,
 }
 
 /// Serve the desk until `stop` turns true. `ready` gets the line with the address to open.
@@ -50,6 +53,7 @@ pub async fn serve(
         workplace: Arc::new(Mutex::new(workplace)),
         config,
         link: Arc::new(Mutex::new((true, clock::now()))),
+        entered: Arc::new(AtomicBool::new(false)),
     });
     let settings = DeskSettings {
         host_allowed: vec![address.to_string()],
@@ -143,12 +147,15 @@ impl Backend for Station {
     }
 
     fn card_present(&self) -> bool {
-        let mut workplace = lock(&self.workplace);
-        workplace.session().is_some() || self.card_file().is_some()
+        if self.entered.load(Ordering::SeqCst) {
+            lock(&self.workplace).session().is_some()
+        } else {
+            self.card_file().is_some()
+        }
     }
 
     fn login(&self, pin: String) -> Fut<Result<OperatorSession, Refused>> {
-        let workplace = Arc::clone(&self.workplace);
+        let (workplace, entered) = (Arc::clone(&self.workplace), Arc::clone(&self.entered));
         let (card, affairs) = (self.card_file(), self.affairs());
         Box::pin(async move {
             // The card's key derivation takes a moment: not on the pages' threads.
@@ -156,6 +163,7 @@ impl Backend for Station {
                 let card = card.ok_or_else(no_card)?;
                 let mut workplace = lock(&workplace);
                 let session = workplace.log_in(&card, &pin).map_err(|error| not_done(&error))?;
+                entered.store(true, Ordering::SeqCst);
                 Ok(OperatorSession {
                     card: session.card.to_string(),
                     class: session.class,
@@ -168,6 +176,7 @@ impl Backend for Station {
 
     fn logout(&self) {
         lock(&self.workplace).log_out();
+        self.entered.store(false, Ordering::SeqCst);
     }
 
     fn inquire(&self, form: InquiryForm) -> Fut<Result<InquiryResult, Refused>> {
