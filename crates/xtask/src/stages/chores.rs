@@ -1,0 +1,75 @@
+//! The stages that call other programs: cargo's own, the browser, the simulator, the demo.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::shell::{Call, run};
+use crate::{Fault, say};
+
+pub(super) fn fmt(root: &Path) -> Result<String, Fault> {
+    run(root, &["cargo", "fmt", "--all", "--check"])?;
+    Ok("formatted".to_owned())
+}
+
+/// `--locked` here: a lock file that no longer fits fails early and by name.
+pub(super) fn clippy(root: &Path) -> Result<String, Fault> {
+    let words = ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--quiet"];
+    run(root, &[&words[..], &["--", "-D", "warnings"]].concat())?;
+    Ok("no objection".to_owned())
+}
+
+pub(super) fn tests(root: &Path) -> Result<String, Fault> {
+    run(root, &["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])?;
+    Ok("every test passed".to_owned())
+}
+
+pub(super) fn doc(root: &Path) -> Result<String, Fault> {
+    let words = &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--quiet"];
+    let variables = &[("RUSTDOCFLAGS", "-D warnings")];
+    Call { words, variables, ..Call::default() }.run(root)?;
+    Ok("documented".to_owned())
+}
+
+/// A browser that hangs is a failure, not a wait.
+const BROWSER_LIMIT: Duration = Duration::from_secs(300);
+
+pub(super) fn browser(root: &Path) -> Result<String, Fault> {
+    const HOME: &str = "crates/desk/tests/browser";
+    run(root, &["cargo", "build", "--quiet", "-p", "jukinet-desk", "--example", "gallery"])?;
+    run(root, &["npm", "ci", "--prefix", HOME])?;
+    let script = format!("{HOME}/run.mjs");
+    let words = &["node", script.as_str()];
+    Call { words, limit: Some(BROWSER_LIMIT), ..Call::default() }.run(root)?;
+    Ok("every check of the pages held".to_owned())
+}
+
+/// How long new rounds of seeds are started, and how long one round may take.
+const SWARM: Duration = Duration::from_secs(50);
+const SWARM_ROUND_LIMIT: Duration = Duration::from_secs(300);
+/// Seeds of one round: small, so that the minute is kept on a slow machine too.
+const SWARM_ROUND_SEEDS: u64 = 4;
+
+pub(super) fn swarm(root: &Path) -> Result<String, Fault> {
+    run(root, &["cargo", "build", "--quiet", "-p", "jukinet-lab", "--bin", "jukilab"])?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first = since.as_secs();
+    let (begun, mut next) = (Instant::now(), first);
+    while begun.elapsed() < SWARM {
+        let seeds = format!("{next}..{}", next + SWARM_ROUND_SEEDS);
+        let words = &["target/debug/jukilab", "swarm", "--seeds", &seeds];
+        Call { words, limit: Some(SWARM_ROUND_LIMIT), ..Call::default() }.run(root)?;
+        next += SWARM_ROUND_SEEDS;
+    }
+    say(&format!("   seeds {first}..{next}"));
+    Ok(format!("seeds {first}..{next}"))
+}
+
+/// Twice what a country of 20,000 takes on two slow cores in a development build.
+const DEMO_LIMIT: Duration = Duration::from_secs(420);
+
+pub(super) fn demo(root: &Path) -> Result<String, Fault> {
+    run(root, &["cargo", "build", "--quiet", "-p", "jukinet", "--bin", "jukinet"])?;
+    let words = &["target/debug/jukinet", "demo", "--once", "--json"];
+    Call { words, limit: Some(DEMO_LIMIT), ..Call::default() }.run(root)?;
+    Ok("every check of the story held".to_owned())
+}

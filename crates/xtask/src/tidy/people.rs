@@ -1,0 +1,165 @@
+//! Personal data: no way to print it by accident, and every place that turns it into text or
+//! vouches for a record stands on a list.
+
+use super::allow::{Power, breaches, everything, product};
+use super::scan::words;
+use super::{Finding, Tree};
+
+/// Types that hold something about one person.
+const PERSONAL: &[&str] = &[
+    "Name",
+    "Kana",
+    "Address",
+    "Sex",
+    "BirthDate",
+    "RecordCode",
+    "FourItems",
+    "IdentityInformation",
+    "Held",
+    "LastChange",
+    "ProvidedPerson",
+    "ChangeNotice",
+    "QueryDraft",
+    "Query",
+    "Probe",
+    "Release",
+];
+
+/// Of these, the leaves whose `Debug` must be written by hand, so that it prints `Name(…)`.
+const LEAVES: &[&str] =
+    &["Name", "Kana", "Address", "Sex", "BirthDate", "RecordCode", "QueryDraft", "Probe"];
+
+/// Law 30条の24 ff. (安全確保): what has no `Display` cannot reach a log line or an error message.
+pub(super) fn personal_display(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (file, rust) in tree.rust() {
+        let mut derives_debug = false;
+        for (index, line) in rust.code.lines().enumerate() {
+            let list: Vec<&str> = words(line).collect();
+            let named =
+                |names: &[&str], word: Option<&&str>| word.is_some_and(|word| names.contains(word));
+            if list.first() == Some(&"impl") && line.contains("Display for") {
+                if list.iter().skip_while(|word| **word != "for").any(|w| PERSONAL.contains(w)) {
+                    let what = "Display on a personal type; text comes out through expose() only";
+                    found.push(Finding::new(&file.path, index + 1, what));
+                }
+            }
+            if line.trim_start().starts_with("#[derive") {
+                derives_debug = list.contains(&"Debug");
+            }
+            let item = list.iter().position(|word| ["struct", "enum"].contains(word));
+            if let Some(at) = item {
+                let law = file.path.starts_with("crates/law/");
+                if law && derives_debug && named(LEAVES, list.get(at + 1)) {
+                    let what = "derived Debug on a personal type prints the person";
+                    found.push(Finding::new(&file.path, index + 1, what));
+                }
+                derives_debug = false;
+            }
+        }
+    }
+    found
+}
+
+const EXPOSE: Power = Power {
+    what: "personal data becomes text only in the files listed for it",
+    signs: &[".expose()", "::expose"],
+    allowed: &[
+        ("crates/law/src/people.rs", "defines it; compares and orders"),
+        ("crates/law/src/code.rs", "defines it"),
+        ("crates/law/src/query.rs", "folds the legal search keys"),
+        ("crates/wire/src/person.rs", "writes messages"),
+        ("crates/wire/src/disclosure.rs", "writes messages"),
+        ("crates/wire/src/desk.rs", "writes messages"),
+        ("crates/ledger/src/entry.rs", "the subject line of an entry about one person"),
+        ("crates/ledger/src/entry_field.rs", "the same, as one field"),
+        ("crates/store/src/row.rs", "rows, sealed before they touch the disk"),
+        ("crates/store/src/model/state.rs", "keys of the model in memory"),
+        ("crates/store/src/sqlite/", "keyed digests of the legal search keys"),
+        ("crates/desk/src/shown.rs", "the one way onto a page"),
+        ("crates/jukinet/src/command/code.rs", "prints record codes it has just drawn"),
+        ("crates/jukinet/src/command/inquire.rs", "the command twin of the result page"),
+        ("crates/jukinet/src/resident_file.rs", "the resident's own file"),
+        ("crates/lab/src/population/", "invented residents, as CSV"),
+    ],
+};
+
+/// Callers of `expose()`.
+pub(super) fn expose(tree: &Tree) -> Vec<Finding> {
+    breaches(tree, &EXPOSE, product)
+}
+
+const SHOWN: Power = Power {
+    what: "personal data reaches a page only through the pages listed for it",
+    signs: &["Shown"],
+    allowed: &[
+        ("crates/desk/src/shown.rs", "defines it"),
+        ("crates/desk/src/lib.rs", "names it for the documentation"),
+        ("crates/desk/src/inquiry.rs", "gives the clerk's own words back to the form"),
+        ("crates/desk/src/meter.rs", "the same, without a script"),
+        ("crates/desk/src/result.rs", "the answer"),
+        ("crates/desk/src/disclosure.rs", "the resident's own timeline"),
+    ],
+};
+
+/// Users of the desk's wrapper.
+pub(super) fn shown(tree: &Tree) -> Vec<Finding> {
+    breaches(tree, &SHOWN, |file| match file.krate() {
+        Some("desk") => file.product_code(),
+        _ => String::new(),
+    })
+}
+
+const RECEIPT: Power = Power {
+    what: "only who has seen the entry become durable may say so",
+    signs: &["assert_durable"],
+    allowed: &[
+        ("crates/ledger/src/receipt.rs", "defines it"),
+        ("crates/ledger/tests/", "tests of the receipt itself"),
+        ("crates/jukinet/src/runner/engine.rs", "the runner, after the commit returned"),
+    ],
+};
+
+/// Callers of `Receipt::assert_durable`, tests included: one origin per proof.
+pub(super) fn receipt_origin(tree: &Tree) -> Vec<Finding> {
+    breaches(tree, &RECEIPT, everything)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_on_a_person_is_found() {
+        let count = |text| personal_display(&Tree::of(&[("crates/law/src/a.rs", text)])).len();
+        assert_eq!(count("impl fmt::Display for Name {"), 1);
+        assert_eq!(count("impl std::fmt::Display for law::RecordCode {"), 1);
+        assert_eq!(count("impl Display for RecordCode {"), 1);
+        assert_eq!(count("impl fmt::Display for Organ {"), 0);
+        assert_eq!(count("#[derive(Debug, Clone)]\npub struct RecordCode([u8; 11]);"), 1);
+        assert_eq!(count("#[derive(Clone)]\npub struct RecordCode([u8; 11]);"), 0);
+    }
+
+    #[test]
+    fn personal_text_elsewhere_is_found() {
+        let elsewhere = ("crates/node/src/center/mod.rs", "let text = name.expose();");
+        assert_eq!(expose(&Tree::of(&[elsewhere])).len(), 1);
+        let by_name = ("crates/node/src/center/mod.rs", "names.map(Name::expose)");
+        assert_eq!(expose(&Tree::of(&[by_name])).len(), 1);
+    }
+
+    #[test]
+    fn a_page_that_shows_people_without_being_listed_is_found() {
+        let bad = ("crates/desk/src/network.rs", "Shown::name(&name)");
+        let found = shown(&Tree::of(&[bad]));
+        assert!(found.iter().any(|finding| finding.path == bad.0), "{found:?}");
+    }
+
+    #[test]
+    fn a_receipt_made_elsewhere_is_found() {
+        for path in ["crates/node/src/provider.rs", "crates/node/tests/it/main.rs"] {
+            let bad = (path, "Receipt::assert_durable(entry, origin, 0, 1)");
+            assert_eq!(receipt_origin(&Tree::of(&[bad])).len(), 1, "{path}");
+        }
+    }
+}
