@@ -374,11 +374,17 @@ async fn a_terminal_of_the_lan_may_say_what_terminals_say_and_nothing_else() {
     let query = Request::StatusQuery(SignedQuery { body: vec![1], signature: vec![2] });
     let caller = terminal.caller(SessionLimits::HELD);
     assert_eq!(caller.call(&id("center"), query, PATIENCE).await, Ok(Reply::HeartbeatAck));
-    // A terminal that claims to be a municipality towards itself still is a terminal to the center.
-    terminal.role = Role::Municipality;
-    let cheat = terminal.caller(SessionLimits::HELD);
-    let refused = cheat.call(&id("center"), heartbeat(), PATIENCE).await;
-    assert!(refused.is_err(), "{refused:?}");
+    // A terminal with a program of its own says what only a municipality may say.
+    let tcp = TcpStream::connect(world.center.address).await.unwrap();
+    let name = ServerName::try_from("peer.invalid").unwrap();
+    let config = terminal.tls(TlsProfile::Default).client(&id("center")).unwrap();
+    let mut stream = TlsConnector::from(config).connect(name, tcp).await.unwrap();
+    let frame = wire::Frame { id: 1, body: wire::FrameBody::Request(heartbeat()) };
+    stream.write_all(&wire::frame::encode(&frame).unwrap()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.is_empty());
+    assert_eq!(world.center.alarms.count(Alarm::Conversation), 1);
     assert_eq!(world.handled.load(Ordering::Relaxed), 1);
 }
 
