@@ -1,6 +1,6 @@
 //! The resident's file: her provision records with their proofs, one self-contained JSON document.
-//! Not how the records are chosen (`law`, `node`) and not how they look (`desk`): the outer form, and
-//! its verification offline.
+//! Not how the records are chosen (`law`, `node`) and not how they look (`desk`): the outer form,
+//! and its verification offline.
 
 use std::fmt;
 

@@ -19,12 +19,16 @@ pub struct LawArgs {
 enum LawVerb {
     /// List the affairs of the appended tables
     #[command(
-        after_help = "Examples:\n  jukinet law affairs --json\n  jukinet law affairs --epoch today --agency A074"
+        after_help = "Examples:\n  \
+        jukinet law affairs --json\n  \
+        jukinet law affairs --epoch today --agency A074"
     )]
     Affairs(AffairsArgs),
     /// Whether an agency may receive identity confirmation information for an affair
     #[command(
-        after_help = "Example:\n  jukinet law may --agency A074 --affair 1-74-1 --channel immediate --on 2013-11-22\n\nExit codes: 0 allowed, 4 refused by rule."
+        after_help = "Example:\n  \
+        jukinet law may --agency A074 --affair 1-74-1 --channel immediate --on 2013-11-22\n\n\
+        Exit codes: 0 allowed, 4 refused by rule."
     )]
     May(MayArgs),
 }

@@ -48,7 +48,10 @@ pub struct Loaded {
 pub enum ConfigError {
     #[error("{}", lines(.0))]
     Findings(Vec<Finding>),
-    #[error("{file}: configures a {found}, not a {wanted}; give the file of that role", file = .file.display())]
+    #[error(
+        "{file}: configures a {found}, not a {wanted}; give the file of that role",
+        file = .file.display()
+    )]
     Role { file: PathBuf, found: Role, wanted: &'static str },
 }
 

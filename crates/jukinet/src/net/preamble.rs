@@ -25,7 +25,7 @@ pub(super) enum Opening {
     Connect(Box<SignedConnect>),
 }
 
-/// Looks at the first bytes under a deadline. `relay`: whether connect requests are understood here.
+/// Looks at the first bytes under a deadline. `relay`: whether this node takes connect requests.
 pub(super) async fn read(stream: &mut TcpStream, relay: bool) -> Result<Opening, Alarm> {
     timeout(PREAMBLE_TIMEOUT, classify(stream, relay)).await.unwrap_or(Err(Alarm::PreambleTimeout))
 }

@@ -1,4 +1,4 @@
-//! One accepted session: frames in, requests to the handler, replies out in the order they are ready.
+//! One accepted session: frames in, requests to the handler, replies out as they become ready.
 //! Not the decision what a peer may ask: that it may *say* this kind of message is checked here by
 //! the conversation table, everything further by the machine.
 

@@ -128,8 +128,8 @@ fn wanted(plan: &Plan, layout: &Layout) -> Result<Vec<Wanted>, ProvisionError> {
     Ok(list)
 }
 
-/// All affairs the tables give this organ, towards the center or its own prefecture. A card that may
-/// not inquire carries none.
+/// All affairs the tables give this organ, towards the center or its own prefecture. A card that
+/// may not inquire carries none.
 fn affairs_of(epoch: Epoch, organ: Organ, class: CardClass) -> Vec<AffairId> {
     if !law::organ::may(class, law::organ::CardFunction::Inquire) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The key ceremony of the demonstration country: everything it writes is readable by what reads it.
+//! The key ceremony of the demonstration country: what it writes is read by what reads it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
