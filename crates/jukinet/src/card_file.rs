@@ -87,6 +87,30 @@ impl CardPort for CardFile {
     }
 }
 
+/// A pointer holds one file name.
+const POINTER_BYTES_MAX: u64 = 256;
+
+/// Lay a card into the reader of a place: a file `<place>.inserted` beside the cards names it. Taking
+/// the card out is removing that file.
+///
+/// # Errors
+/// When the pointer cannot be written.
+pub fn put_in_reader(folder: &Path, place: &str, card: &Path) -> Result<(), DiskError> {
+    let name = card.file_name().map(|name| name.to_string_lossy().into_owned());
+    let pointer = folder.join(format!("{place}.inserted"));
+    disk::write_private(&pointer, format!("{}\n", name.unwrap_or_default()).as_bytes())
+}
+
+/// The card that lies in the reader of a place, if one does.
+#[must_use]
+pub fn in_reader(folder: &Path, place: &str) -> Option<PathBuf> {
+    let pointer = folder.join(format!("{place}.inserted"));
+    let text = disk::read_text(&pointer, POINTER_BYTES_MAX).ok()?;
+    // A name only: a pointer cannot lead out of the folder.
+    let name = Path::new(text.trim()).file_name()?.to_owned();
+    Some(folder.join(name)).filter(|card| card.is_file())
+}
+
 /// Where the PIN of a demonstration card lies when no other file is named.
 #[must_use]
 pub fn pin_path(card: &Path) -> PathBuf {

@@ -142,7 +142,7 @@ fn items(entry: &Entry, joint: &str, word: fn(&str) -> &str) -> Option<String> {
 
 fn item_ja(key: &str) -> &str {
     match key {
-        "code" => "住民票コード",
+        "code" | "record-code" => "住民票コード",
         "name" => "氏名",
         "kana" => "ふりがな",
         "address" => "住所",
@@ -155,7 +155,7 @@ fn item_ja(key: &str) -> &str {
 
 fn item_en(key: &str) -> &str {
     match key {
-        "code" => "resident record code",
+        "code" | "record-code" => "resident record code",
         "birth" => "date of birth",
         "change" => "change information",
         other => other,

@@ -23,17 +23,13 @@ pub struct CodeArgs {
 #[derive(Debug, Subcommand)]
 enum CodeVerb {
     /// Check the shape and the check digit of a code
-    #[command(
-        after_help = "Example:\n  \
+    #[command(after_help = "Example:\n  \
         jukinet code check 12345678901\n\n\
-        Exit codes: 0 right, 3 wrong."
-    )]
+        Exit codes: 0 right, 3 wrong.")]
     Check(CheckArgs),
     /// Draw new codes from the operating system's generator
-    #[command(
-        after_help = "Example:\n  \
-        jukinet code new --count 10"
-    )]
+    #[command(after_help = "Example:\n  \
+        jukinet code new --count 10")]
     New(NewArgs),
 }
 

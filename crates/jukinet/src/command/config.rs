@@ -18,17 +18,13 @@ pub struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
     /// Report every error with file and line
-    #[command(
-        after_help = "Example:\n  \
+    #[command(after_help = "Example:\n  \
         jukinet config check --config center.toml\n\n\
-        Exit codes: 0 usable, 2 not."
-    )]
+        Exit codes: 0 usable, 2 not.")]
     Check(FileArgs),
     /// Show what holds; secrets are redacted
-    #[command(
-        after_help = "Example:\n  \
-        jukinet config show --effective --config center.toml"
-    )]
+    #[command(after_help = "Example:\n  \
+        jukinet config show --effective --config center.toml")]
     Show(ShowArgs),
 }
 

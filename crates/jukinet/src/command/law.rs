@@ -18,18 +18,14 @@ pub struct LawArgs {
 #[derive(Debug, Subcommand)]
 enum LawVerb {
     /// List the affairs of the appended tables
-    #[command(
-        after_help = "Examples:\n  \
+    #[command(after_help = "Examples:\n  \
         jukinet law affairs --json\n  \
-        jukinet law affairs --epoch today --agency A074"
-    )]
+        jukinet law affairs --epoch today --agency A074")]
     Affairs(AffairsArgs),
     /// Whether an agency may receive identity confirmation information for an affair
-    #[command(
-        after_help = "Example:\n  \
+    #[command(after_help = "Example:\n  \
         jukinet law may --agency A074 --affair 1-74-1 --channel immediate --on 2013-11-22\n\n\
-        Exit codes: 0 allowed, 4 refused by rule."
-    )]
+        Exit codes: 0 allowed, 4 refused by rule.")]
     May(MayArgs),
 }
 

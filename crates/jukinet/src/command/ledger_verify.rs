@@ -31,14 +31,12 @@ pub struct LedgerArgs {
 #[derive(Debug, Subcommand)]
 enum LedgerVerb {
     /// Verify a ledger directory, a checkpoint, or a resident's file
-    #[command(
-        after_help = "Examples:\n  \
+    #[command(after_help = "Examples:\n  \
         jukinet ledger verify ./nodes/center/ledger\n  \
         jukinet ledger verify resident.json --key \"$(cat ledger.vkey)\"\n\n\
         Without --key the key beside the ledger is used: that shows damage, not a\n\
         forgery by its keeper.\n\
-        Exit codes: 0 sound, 3 a defect was found."
-    )]
+        Exit codes: 0 sound, 3 a defect was found.")]
     Verify(VerifyArgs),
 }
 

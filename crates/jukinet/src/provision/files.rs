@@ -108,7 +108,8 @@ fn node_text(
 fn token_text(table: &str, folder: &str) -> String {
     format!(
         "\n# A sealed file: for demonstration. In service: kind = \"pkcs11\", module, label, pin_file.\n\
-         [{table}]\nkind = \"software\"\nfile = \"{folder}token\"\npin_file = \"{folder}token.pin\"\n"
+         [{table}]\nkind = \"software\"\n\
+         file = \"{folder}token\"\npin_file = \"{folder}token.pin\"\n"
     )
 }
 
@@ -174,7 +175,7 @@ fn terminal_text(
     let _ = writeln!(text, "organ = {}", quoted(&terminal.organ.to_string()));
     let _ = writeln!(text, "address = {}", quoted(&server.address.to_string()));
     let _ = writeln!(text, "pin = {}", quoted(&base64_text(&made.pin()?)));
-    text.push_str("\n# A card is inserted by naming its file in this folder.\n[card_reader]\n");
+    text.push_str("\n# A card lies in the reader while the file <place>.inserted in this folder names it.\n[card_reader]\n");
     text.push_str("kind = \"file\"\nfolder = \"../cards\"\n");
     Ok(text)
 }

@@ -22,6 +22,7 @@ use wire::directory::DIRECTORY_VALID_MS;
 use wire::{Directory, EncodeError, Member, MemberState, NodeId, Role, SignedDirectory};
 use zeroize::Zeroizing;
 
+use crate::card_file;
 use crate::disk::{self, DiskError};
 
 pub use plan::{AgencyPlan, Plan, PlanError, PrefecturePlan};
@@ -201,6 +202,11 @@ pub fn country(dir: &Path, plan: &Plan, dice: Dice<'_>) -> Result<Country, Provi
         terminal_authority: center.public(KeyName::TerminalAuthority)?,
     };
     let issued = cards::issue(dir, plan, &layout, center, &keys, dice)?;
+    for terminal in &layout.terminals {
+        if let Some(card) = issued.of(&terminal.place).first() {
+            card_file::put_in_reader(&dir.join("cards"), &terminal.place, &card.file)?;
+        }
+    }
     let directory = first_directory(plan, &nodes, &made, issued.rows.clone())?;
     let signed = sign_directory(&directory, center)?;
     let lan = make_lan(dir, &layout, center, dice)?;

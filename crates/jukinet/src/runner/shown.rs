@@ -7,7 +7,7 @@ use law::organ::Organ;
 use law::time::Timestamp;
 use ledger::entry::{Entry, EntryKind};
 use ledger::note::VerifierKey;
-use ledger::sentence::{Lang, Words, sentence};
+use ledger::sentence::{Lang, Words, sentence, when};
 use ledger::view::{ViewedRow, open_row};
 use wire::directory::MemberState;
 use wire::{NetworkStatus, NodeStatus, ResidentView, Role, ViewRow};
@@ -103,8 +103,8 @@ fn timeline_row(
     TimelineRow {
         at: entry.at(),
         kind,
-        sentence_ja: sentence(entry, Lang::Ja, words),
-        sentence_en: sentence(entry, Lang::En, words),
+        sentence_ja: said(entry, Lang::Ja, words),
+        sentence_en: said(entry, Lang::En, words),
         asker: entry.asker().and_then(organ).unwrap_or_default(),
         affair_text: entry.affair().and_then(affair_text).unwrap_or_default(),
         law,
@@ -113,6 +113,13 @@ fn timeline_row(
         index,
         verified,
     }
+}
+
+/// The sentence without its time: the page has the time beside it.
+fn said(entry: &Entry, lang: Lang, words: Words<'_>) -> String {
+    let sentence = sentence(entry, lang, words);
+    let time = when(entry.at());
+    sentence.strip_prefix(&time).map_or(sentence.as_str(), str::trim_start).to_owned()
 }
 
 /// The network for the map.

@@ -25,7 +25,7 @@ use super::shown;
 use super::terminal::{Signed, TerminalError, Workplace};
 use crate::command::operator::{Stopped, stopped};
 use crate::config::{CardReader, TerminalConfig};
-use crate::{clock, dice};
+use crate::{card_file, clock, dice};
 
 /// The desk's backend: one workplace, one operator at a time.
 struct Station {
@@ -77,20 +77,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Station {
-    /// The card in the reader: the first card file of this place in the reader's folder.
+    /// The card that lies in this place's reader.
     fn card_file(&self) -> Option<PathBuf> {
         let CardReader::File { folder } = &self.config.card_reader;
-        let prefix = format!("{}-", self.config.place);
-        let mut cards: Vec<PathBuf> = std::fs::read_dir(folder)
-            .ok()?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "card"))
-            .filter(|path| {
-                path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&prefix))
-            })
-            .collect();
-        cards.sort();
-        cards.into_iter().next()
+        card_file::in_reader(folder, &self.config.place)
     }
 
     fn affairs(&self) -> Vec<AffairChoice> {
@@ -148,7 +138,14 @@ impl Backend for Station {
 
     fn card_present(&self) -> bool {
         if self.entered.load(Ordering::SeqCst) {
-            lock(&self.workplace).session().is_some()
+            // The card of the session, and no other, must still lie in the reader.
+            let here = self.card_file();
+            let mut workplace = lock(&self.workplace);
+            let same = workplace.inserted().map(std::path::Path::to_path_buf) == here;
+            if !same {
+                workplace.log_out();
+            }
+            workplace.session().is_some()
         } else {
             self.card_file().is_some()
         }

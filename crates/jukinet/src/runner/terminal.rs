@@ -101,6 +101,12 @@ impl Workplace {
         self.session = None;
     }
 
+    /// The card that the session is with.
+    #[must_use]
+    pub fn inserted(&self) -> Option<&Path> {
+        self.session.as_ref().map(|(card, _)| card.path())
+    }
+
     /// The session in force; a card pulled out or an idle time too long ends it.
     pub fn session(&mut self) -> Option<&CardSession> {
         let present = self.session.as_ref().is_some_and(|(card, _)| card.is_present());
