@@ -52,7 +52,11 @@ impl std::fmt::Debug for CheckArgs {
 #[derive(Debug, Args)]
 struct NewArgs {
     /// How many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(CODES_DRAWN_MAX)))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(CODES_DRAWN_MAX))
+    )]
     count: u32,
     /// One JSON document on stdout
     #[arg(long)]
