@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use ledger::entry::{Entry, EntryKind};
 use ledger::note::NoteSigner;
-use ledger::receipt::Receipt;
+use ledger::receipt::{EntryId, Receipt};
 use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
 use node::outbox::{OutgoingCall, Parts, SignRequest};
-use node::ports::{Reads, Recorded, Store, StoreError};
+use node::ports::{Leaf, NewEntry, Reads, Recorded, Store, StoreError};
 use store::{Publish as _, SqliteStore};
 use wire::directory::Directory;
 use wire::{Reply, Request};
@@ -25,6 +26,8 @@ use crate::{clock, dice};
 pub const GROUP_STEPS_COUNT_MAX: usize = 512;
 /// Requests that may wait for the machine; beyond it a peer is told to come again.
 pub const EVENTS_COUNT_MAX: usize = 8_192;
+/// Most characters of a note about this process itself.
+const NOTE_CHARACTERS_MAX: usize = 160;
 /// Time between two ticks.
 const TICK_EVERY: Duration = Duration::from_millis(100);
 /// Time between two signed checkpoints while entries arrive: one token signature for many entries.
@@ -116,8 +119,39 @@ impl Engine {
         }
     }
 
-    /// Run until told to stop. What was accepted before the stop is committed.
+    /// Run until told to stop. What was accepted before the stop is committed. Start and stop stand in
+    /// the ledger, the stop with its reason.
     pub fn run(mut self, inbox: &Receiver<Event>) -> Result<(), EngineError> {
+        self.note(EntryKind::Started, "the machine starts")?;
+        let ended = self.serve(inbox);
+        let why = match &ended {
+            Ok(()) => "told to stop".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        // A store that can no longer be written cannot hold the note either: the error itself stands.
+        let noted = self.note(EntryKind::Stopped, &why);
+        self.publish(true);
+        ended.and(noted)
+    }
+
+    /// Record what this process did by itself.
+    fn note(&mut self, kind: EntryKind, words: &str) -> Result<(), EngineError> {
+        let origin = self.store.origin();
+        let node = origin.rsplit('/').next().unwrap_or(origin).to_owned();
+        let printable = |c: &char| (' '..='~').contains(c);
+        let words: String = words.chars().filter(printable).take(NOTE_CHARACTERS_MAX).collect();
+        let entry = Entry::build(kind, clock::now(), node).note(words.trim()).finish();
+        let entry = entry.map_err(|error| EngineError::Broken(error.to_string()))?;
+        let leaf = Leaf { subject: None, entry: entry.encode() };
+        let mut dice = dice::fill;
+        self.store.rollback();
+        self.store.apply(&[], &[NewEntry { id: EntryId(0), leaves: vec![leaf] }], &mut dice)?;
+        self.store.commit()?;
+        self.unpublished = true;
+        Ok(())
+    }
+
+    fn serve(&mut self, inbox: &Receiver<Event>) -> Result<(), EngineError> {
         let mut next_tick = clock::monotonic();
         loop {
             let now = clock::monotonic();
