@@ -3,5 +3,9 @@
 //! A laboratory, not a part of the product: the shipped binary never links this crate, and this
 //! crate never links the shipped binary.
 
+pub mod bench;
 pub mod commands;
+mod draw;
+mod live;
 pub mod population;
+pub mod swarm;

@@ -2,7 +2,9 @@
 //!
 //! No work is done here; each command calls its module and prints what came of it.
 
+mod bench;
 mod population;
+mod swarm;
 
 use std::process::ExitCode;
 
@@ -20,17 +22,24 @@ pub struct Cli {
 enum Command {
     /// Synthetic residents as CSV: same options, same bytes.
     Population(population::Arguments),
+    /// A simulated nation under faults, checked after every step.
+    Swarm(swarm::Arguments),
+    /// Benchmarks of the running system, every answer checked.
+    Bench(bench::Arguments),
 }
 
 /// Exit codes that scripts rely on.
 pub(crate) const EXIT_FAILED: u8 = 1;
 pub(crate) const EXIT_USAGE: u8 = 2;
+pub(crate) const EXIT_DEFECT: u8 = 3;
 
 /// Runs one command to its exit code.
 #[must_use]
 pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Population(arguments) => population::run(arguments),
+        Command::Swarm(arguments) => swarm::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
     }
 }
 

@@ -3,9 +3,9 @@
 //! They are here because of the cap of 50 persons (S1): initial and whole address of a dormitory
 //! reach more people than one provision may tell. Each resident is a household of its own.
 
-use super::draw::Draw;
 use super::household::Cells;
 use super::tables::AGE_CLASSES_COUNT;
+use crate::draw::Draw;
 
 /// Smallest dormitory: with seven in ten named NGUYEN, `N` and the address reach more than 50.
 pub(crate) const DORMITORY_PERSONS_MIN: u32 = 124;

@@ -3,8 +3,8 @@
 //! The counts by sex and age class are fixed beforehand (`quota`); composing only decides who lives
 //! with whom, so the margins hold whatever is decided here. Relationships are those of 続柄.
 
-use super::draw::Draw;
 use super::tables::{AGE_CLASSES_COUNT, CELLS_COUNT};
+use crate::draw::Draw;
 
 /// Index of men and of women in every table by sex.
 pub(crate) const MALE: usize = 0;
@@ -278,7 +278,7 @@ mod tests {
         }
         let mut placed = [0_u32; CELLS_COUNT];
         let mut cells = Cells::new(counts);
-        let mut draw = Draw::new(1, 2);
+        let mut draw = Draw::new([0; 24], 1, 2);
         let (mut members, mut alone, mut houses) = (Vec::new(), 0, 0);
         while cells.total() > 0 {
             compose(&mut cells, &mut draw, &mut members);

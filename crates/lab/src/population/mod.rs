@@ -3,7 +3,6 @@
 //!
 //! Not a copy of anybody: names are spellings, drawn independently of each other.
 
-mod draw;
 mod facility;
 mod household;
 mod number;
@@ -19,12 +18,16 @@ use law::code::RecordCode;
 use law::municipality::MunicipalityKind;
 use sha2::{Digest, Sha256};
 
+use crate::draw::{Draw, SeedLabel};
 pub use person::REFERENCE_DATE;
 use tables::{Tables, Unit};
 
 /// Header of the residents CSV; scripts rely on it.
 pub const HEADER: &str = "record_code,family_name,given_name,family_kana,given_kana,sex,birth,\
 municipality_code,address,household_id,relationship,nationality,alternative_name";
+
+/// Of this generator's streams.
+const SEED_LABEL: SeedLabel = *b"jukinet population/1\0\0\0\0";
 
 /// Most residents of one file: the nation of the census.
 pub const RESIDENTS_COUNT_MAX: u64 = 126_146_099;
@@ -96,7 +99,7 @@ pub fn generate(
         let mut town = TownHall {
             unit,
             cells: household::Cells::new(quota.next(unit, count)),
-            draw: draw::Draw::new(options.seed, stream),
+            draw: Draw::new(SEED_LABEL, options.seed, stream),
             households: 0,
         };
         town.register(host == Some(index), &mut namer, &mut sheet, progress)?;
@@ -144,7 +147,7 @@ fn select<'u>(units: &'u [Unit], wanted: &[String]) -> Result<Vec<&'u Unit>, Pop
 struct TownHall<'u> {
     unit: &'u Unit,
     cells: household::Cells,
-    draw: draw::Draw,
+    draw: Draw,
     households: u64,
 }
 

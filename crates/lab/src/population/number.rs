@@ -4,7 +4,7 @@
 //! permutation of 0..10¹⁰ gives the same look with no memory of what was drawn before. It is no
 //! cipher: the codes are invented, nobody is protected by it.
 
-use super::draw::Draw;
+use crate::draw::Draw;
 
 /// Half of the ten digits.
 const HALF_DIGITS_RANGE: u64 = 100_000;
@@ -21,7 +21,7 @@ pub(crate) struct Permutation([u64; ROUNDS_COUNT]);
 
 impl Permutation {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut draw = Draw::new(seed, ROUND_KEY_STREAM);
+        let mut draw = Draw::new(super::SEED_LABEL, seed, ROUND_KEY_STREAM);
         Self(std::array::from_fn(|_| draw.long()))
     }
 

@@ -6,9 +6,9 @@
 use law::time::Date;
 
 use super::PopulationError;
-use super::draw::Draw;
 use super::household::{FEMALE, LODGER, MALE, Member};
 use super::tables::{AGE_CLASSES_COUNT, CELLS_COUNT, Nation, Spelling, Tables};
+use crate::draw::Draw;
 
 /// The census day: ages are counted on it, nobody is born after it.
 pub const REFERENCE_DATE: &str = "2020-10-01";

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::draw::Draw;
 use super::tables::Unit;
+use crate::draw::Draw;
 
 const CHOME: [&str; 5] = ["一丁目", "二丁目", "三丁目", "四丁目", "五丁目"];
 

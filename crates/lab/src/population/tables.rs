@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::PopulationError;
-use super::draw::Wheel;
+use crate::draw::Wheel;
 
 const SURNAMES: &str = include_str!("../../data/surnames.tsv");
 const GIVEN_MALE: &str = include_str!("../../data/given_male.tsv");

@@ -34,3 +34,17 @@ fn wrong_options_are_usage_errors() {
         assert!(output.stdout.is_empty());
     }
 }
+
+#[test]
+fn swarm_says_what_it_saw() {
+    let output = jukilab(&["swarm", "--seeds", "1..3", "--steps", "1500", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "talk without a terminal");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["worlds"], 2);
+    assert!(document["answers"].as_u64().unwrap() > 0);
+    for seeds in ["3..3", "x", "5..1"] {
+        assert_eq!(jukilab(&["swarm", "--seeds", seeds]).status.code(), Some(2), "{seeds}");
+    }
+}

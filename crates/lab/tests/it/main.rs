@@ -6,3 +6,5 @@ mod command;
 mod golden;
 #[cfg(test)]
 mod population;
+#[cfg(test)]
+mod swarm;

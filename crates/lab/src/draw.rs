@@ -1,12 +1,12 @@
-//! Random draws of the population: one seeded ChaCha8 stream per municipality, integers only.
+//! Random draws: seeded ChaCha8 streams, integers only.
 //!
 //! Nothing here may depend on the machine: no floating point, no hash order, no word size.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Separates this generator's streams from any other use of the same seed number.
-const SEED_LABEL: [u8; 24] = *b"jukinet population/1\0\0\0\0";
+/// Separates one use of a seed number from every other.
+pub(crate) type SeedLabel = [u8; 24];
 
 /// A stream of draws.
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
     /// The stream `stream` of the world `seed`; streams of one seed are independent.
-    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(label: SeedLabel, seed: u64, stream: u64) -> Self {
         let mut key = [0_u8; 32];
         let (head, tail) = key.split_at_mut(8);
         head.copy_from_slice(&seed.to_le_bytes());
-        tail.copy_from_slice(&SEED_LABEL);
+        tail.copy_from_slice(&label);
         let mut generator = ChaCha8Rng::from_seed(key);
         generator.set_stream(stream);
         Self(generator)
@@ -30,6 +30,10 @@ impl Draw {
 
     pub(crate) fn long(&mut self) -> u64 {
         self.0.next_u64()
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
     }
 
     /// A number below `bound`; 0 when `bound` is 0. The bias of the multiplication is below 2⁻¹⁰
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn streams_differ_and_repeat() {
         let take = |seed, stream| {
-            let mut draw = Draw::new(seed, stream);
+            let mut draw = Draw::new(*b"a test of the draws/1\0\0\0", seed, stream);
             [draw.word(), draw.word(), draw.below(10)]
         };
         assert_eq!(take(1, 1), take(1, 1));
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn a_wheel_follows_its_weights() {
         let wheel = Wheel::new(&[1, 0, 3]);
-        let mut draw = Draw::new(7, 0);
+        let mut draw = Draw::new([0; 24], 7, 0);
         let mut seen = [0_u32; 3];
         for _ in 0..40_000 {
             seen[wheel.spin(&mut draw)] += 1;

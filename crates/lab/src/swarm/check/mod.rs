@@ -1,0 +1,151 @@
+//! The checkers: what must hold after every step, judged without the code that is being judged.
+//!
+//! They read the stores' plain rows, the script's own knowledge of what it asked, and the truth of
+//! `nation`; indexes, permits, queues and sequence counters are nobody's witnesses here.
+
+mod answers;
+mod notices;
+mod plain;
+mod quiet;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use law::code::RecordCode;
+use law::query::QueryDraft;
+use law::time::Date;
+use node::ports::Reads;
+
+use super::country::Place;
+use super::nation::Nation;
+
+pub(super) use plain::{hyphenated, plain_name};
+pub(super) use quiet::at_rest;
+
+/// A broken rule, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which checker found it.
+    pub rule: &'static str,
+    /// What stood there; no personal data, the people are numbers.
+    pub detail: String,
+}
+
+impl Violation {
+    pub(super) fn new(rule: &'static str, detail: String) -> Self {
+        Self { rule, detail }
+    }
+}
+
+/// An inquiry as the script made it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) request: [u8; 16],
+    /// Who answers: by the number of the table alone.
+    pub(super) provider: Place,
+    pub(super) draft: QueryDraft,
+    /// Public rules that it breaks by the script's own knowledge; empty = lawful in itself.
+    pub(super) broken: Vec<&'static str>,
+}
+
+/// What a provider must reply to one request it was handed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Expected {
+    /// Exactly these people, in any order.
+    Persons(BTreeSet<String>),
+    Refusal(&'static str),
+}
+
+/// One durable ledger line: its bytes and its salt.
+type Line = (Vec<u8>, [u8; 32]);
+
+/// How often things were seen, for the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub notices: u64,
+    pub answers: u64,
+    pub persons: u64,
+    pub refusals: u64,
+    pub unavailable: u64,
+    pub crashes: u64,
+    pub partitions: u64,
+}
+
+/// Everything the checkers remember.
+#[derive(Debug, Default)]
+pub(super) struct Checker {
+    restless: bool,
+    /// What was durable at each place when its store last said so.
+    durable: BTreeMap<Place, Vec<Line>>,
+    asked: BTreeMap<[u8; 32], Asked>,
+    expected: BTreeMap<(Place, u64), ([u8; 32], Expected)>,
+    /// Requests handled at a place: durably, and in the open group.
+    seen: BTreeSet<(Place, [u8; 16])>,
+    seen_open: BTreeSet<(Place, [u8; 16])>,
+    /// What each provider let out, by digest.
+    released: BTreeMap<[u8; 32], Vec<String>>,
+    /// Days of the changes of a person at a place, as last seen there durably.
+    lives: BTreeMap<(Place, usize), Vec<Date>>,
+    pub(super) counts: Counts,
+}
+
+impl Checker {
+    /// `restless`: see [`super::Options`].
+    pub(super) fn new(restless: bool) -> Self {
+        Self { restless, ..Self::default() }
+    }
+
+    /// A group became durable at `place`, as far as its store says.
+    pub(super) fn committed(
+        &mut self,
+        place: Place,
+        store: &dyn Reads,
+        nation: &Nation,
+        touched: &BTreeSet<RecordCode>,
+    ) -> Result<(), Violation> {
+        let lines = self.durable.entry(place).or_default();
+        let new = store.entries_from(lines.len() as u64, usize::MAX).map_err(unreadable)?;
+        lines.extend(new.into_iter().map(|open| (open.entry, open.salt)));
+        let open = std::mem::take(&mut self.seen_open);
+        let (now, later) = open.into_iter().partition(|(at, _)| *at == place);
+        self.seen.extend::<BTreeSet<_>>(now);
+        self.seen_open = later;
+        for (who, person) in nation.persons.iter().enumerate() {
+            if person.codes.iter().any(|code| touched.contains(code)) {
+                self.person_at(place, store, nation, who)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A place crashed: what was not durable is gone, and nothing else.
+    pub(super) fn crashed(&mut self, place: Place) {
+        self.counts.crashes += 1;
+        self.seen_open.retain(|(at, _)| *at != place);
+        self.expected.retain(|(at, _), _| *at != place);
+    }
+
+    /// A place is up again: every line it ever said was durable still stands.
+    pub(super) fn restarted(
+        &mut self,
+        place: Place,
+        store: &dyn Reads,
+        nation: &Nation,
+    ) -> Result<(), Violation> {
+        let lines = self.durable.entry(place).or_default();
+        let kept = store.entries_from(0, usize::MAX).map_err(unreadable)?;
+        let same = kept.len() == lines.len()
+            && kept.iter().zip(lines.iter()).all(|(a, b)| (&a.entry, &a.salt) == (&b.0, &b.1));
+        if !same {
+            let detail = format!("place {place}: {} lines, {} promised", kept.len(), lines.len());
+            return Err(Violation::new("durable-record", detail));
+        }
+        for who in 0..nation.persons.len() {
+            self.person_at(place, store, nation, who)?;
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(error: node::ports::ReadError) -> Violation {
+    Violation::new("store", error.to_string())
+}

@@ -1,0 +1,90 @@
+//! When the network is at rest: the tiers agree with the truth and so with each other, and every
+//! provision of the center has reached the prefecture that shows it to the resident, once.
+
+use node::ports::Reads;
+
+use super::super::country::{CENTER, MUNICIPALITIES, PREFECTURES, Place};
+use super::super::nation::Nation;
+use super::notices::{area, present, rows};
+use super::plain::line;
+use super::{Checker, Violation, unreadable};
+
+/// Everything that must hold once nothing is under way.
+pub(in super::super) fn at_rest<'s>(
+    checker: &mut Checker,
+    nation: &Nation,
+    store: &dyn Fn(Place) -> Option<&'s dyn Reads>,
+) -> Result<(), Violation> {
+    let tiers = [CENTER].into_iter().chain(PREFECTURES).chain(MUNICIPALITIES);
+    for place in tiers {
+        let Some(store) = store(place) else { continue };
+        for who in 0..nation.persons.len() {
+            checker.person_at(place, store, nation, who)?;
+            tier_agrees(place, store, nation, who)?;
+        }
+    }
+    disclosed_once(checker, store)
+}
+
+fn tier_agrees(
+    place: Place,
+    store: &dyn Reads,
+    nation: &Nation,
+    who: usize,
+) -> Result<(), Violation> {
+    let Some(person) = nation.persons.get(who) else { return Ok(()) };
+    let wrong = |what: &str| {
+        let detail = format!("place {place}, person {who}: {what}; {}", nation.story(who));
+        Err(Violation::new("tiers-agree", detail))
+    };
+    let rows = rows(store, &person.codes)?;
+    if present(&rows) > 1 {
+        return wrong("present under two codes");
+    }
+    let Some(last) = nation.stands(who, area(place)) else {
+        return if rows.is_empty() { Ok(()) } else { wrong("held, but of another area") };
+    };
+    let current = rows.iter().find(|held| held.identity.code == last.notice.record.code);
+    let Some(held) = current else { return wrong("not held") };
+    let at_home = person.home.is_some_and(|home| area(place).contains(&home));
+    if held.removed == at_home {
+        return wrong("removed or not");
+    }
+    let truth = law::inquiry::Held {
+        identity: last.notice.record.clone(),
+        change: Some(law::inquiry::LastChange {
+            reason: last.notice.reason,
+            on: last.notice.changed_on,
+        }),
+        removed: held.removed,
+    };
+    if line(held) != line(&truth) || held.identity.municipality != truth.identity.municipality {
+        return wrong("the record differs from the register's");
+    }
+    Ok(())
+}
+
+/// S1: 本人確認情報提供状況の開示. The prefectures together hold each of the center's provisions once.
+fn disclosed_once<'s>(
+    checker: &Checker,
+    store: &dyn Fn(Place) -> Option<&'s dyn Reads>,
+) -> Result<(), Violation> {
+    let lines = checker.durable.get(&CENTER).map_or(&[][..], Vec::as_slice);
+    for (index, (entry, salt)) in lines.iter().enumerate() {
+        let text = std::str::from_utf8(entry).unwrap_or("");
+        let code = text.lines().find_map(|line| line.strip_prefix("resident "));
+        let Some(code) = code.filter(|_| text.contains("\nkind provision\n")) else { continue };
+        let Ok(code) = law::code::RecordCode::parse(code) else { continue };
+        let mut copies = 0;
+        for place in PREFECTURES {
+            let Some(store) = store(place) else { continue };
+            let about = store.foreign_about(&code, usize::MAX).map_err(unreadable)?;
+            copies += about.iter().filter(|e| e.entry == *entry && e.salt == *salt).count();
+        }
+        if copies != 1 {
+            let detail = format!("line {index} of the center is shown {copies} times");
+            return Err(Violation::new("disclosed-once", detail));
+        }
+    }
+    Ok(())
+}

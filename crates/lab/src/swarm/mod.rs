@@ -1,0 +1,83 @@
+//! A simulated nation in one process: the production role machines under a virtual clock, on stores
+//! in memory, over a network that loses, doubles, delays and parts, with nodes that crash.
+//!
+//! One seed is one world: every event follows from it. After every step the checkers of [`check`]
+//! look; the first thing that does not hold ends the run. Engines, sockets and cards are outside.
+
+pub mod check;
+mod country;
+mod keys;
+mod load;
+mod nation;
+mod network;
+mod operate;
+pub mod plant;
+mod serve;
+mod station;
+mod trace;
+mod world;
+
+use check::{Counts, Violation};
+use plant::Plant;
+
+/// Events of the stormy part of a run, unless told otherwise.
+pub const STEPS_DEFAULT: u64 = 4_000;
+
+/// Most events of one run: what a machine can do in about a minute.
+pub const STEPS_COUNT_MAX: u64 = 10_000_000;
+
+/// Why no world could be made. A world that breaks a rule is an [`Outcome`], not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    #[error("the simulated country's fixed data is not as expected")]
+    Country,
+    #[error("the residents of the simulated country could not be made")]
+    Population(#[from] crate::population::PopulationError),
+    #[error("a simulated resident's item was not accepted")]
+    Item(law::people::ItemError),
+}
+
+/// How to run a world.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Events before the weather clears and the network must come to rest.
+    pub steps: u64,
+    /// Print every event to stderr.
+    pub watch: bool,
+    /// People may be changed by one municipality while another's notices about them are still on
+    /// their way, and a moving-out may be planned for a later day than the moving-in.
+    pub restless: bool,
+    /// A fault planted on purpose; tests only.
+    pub plant: Option<Plant>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { steps: STEPS_DEFAULT, watch: false, restless: false, plant: None }
+    }
+}
+
+/// What came of one world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub seed: u64,
+    pub steps: u64,
+    /// Virtual time that passed.
+    pub virtual_ms: u64,
+    /// SHA-256 of the trace: equal for two runs of one seed.
+    pub trace: String,
+    pub counts: Counts,
+    pub violation: Option<Violation>,
+    /// The last lines of the trace, for a failure.
+    pub last: Vec<String>,
+}
+
+/// Run the world of `seed`.
+///
+/// # Errors
+/// The simulator's own data is broken.
+pub fn run(seed: u64, options: &Options) -> Result<Outcome, SwarmError> {
+    let mut world = world::World::new(seed, *options)?;
+    let result = world.live();
+    Ok(world.finish(seed, result.err()))
+}

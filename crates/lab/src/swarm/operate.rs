@@ -1,0 +1,201 @@
+//! The people at the keys: operators at terminals, register systems at their servers.
+
+use node::machine::CallFailure;
+use node::outbox::CALL_PATIENCE_MS;
+use node::terminal::Outcome as Shown;
+use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
+
+use super::check::{Asked, Violation};
+use super::country::{MUNICIPALITIES, Place, card_name_of};
+use super::keys::card_key;
+use super::load::{compose, wrong_row};
+use super::nation::FEED_BATCH_ROWS;
+use super::station::Caller;
+use super::world::{Event, World};
+
+/// An operator waits a little longer than the server behind the terminal does.
+const TERMINAL_PATIENCE_MS: u64 = CALL_PATIENCE_MS * 3;
+
+/// How far behind the clock of a terminal is whose requests are stale (S1: 60 s are allowed).
+const STALE_MS: u64 = 120_000;
+
+/// Requests kept for being sent a second time.
+const OVERHEARD_MAX: usize = 8;
+
+impl World {
+    /// Somebody does something.
+    pub(super) fn act(&mut self) -> Result<(), Violation> {
+        if !self.storm {
+            return Ok(());
+        }
+        let pause = u64::from(40 + self.draws.load.below(260));
+        self.at(pause, Event::Act);
+        match self.draws.load.below(100) {
+            0..45 => self.somebody_changes(),
+            45..90 => self.somebody_asks(),
+            90..95 => self.somebody_repeats(),
+            _ => self.wrong_row_is_fed(),
+        }
+    }
+
+    fn somebody_changes(&mut self) -> Result<(), Violation> {
+        let (checker, restless) = (&self.checker, self.options.restless);
+        let may = |nation: &super::nation::Nation, who: usize, place: Place| {
+            restless || checker.settled(nation, who, place)
+        };
+        match self.nation.live(&mut self.draws.load, &may) {
+            Ok(Some(reason)) => {
+                let reason = reason.key();
+                self.trace.line(self.now_ms, format_args!("somebody: {reason}"));
+            }
+            Ok(None) => {}
+            Err(error) => return Err(Violation::new("simulator", error.to_string())),
+        }
+        for place in MUNICIPALITIES {
+            self.feed(place)?;
+        }
+        Ok(())
+    }
+
+    fn somebody_asks(&mut self) -> Result<(), Violation> {
+        let places = u32::try_from(self.stations.len()).unwrap_or(1);
+        let place = usize::try_from(1 + self.draws.load.below(places - 1)).unwrap_or(1);
+        let draw = &mut self.draws.load;
+        let Some(script) = compose(self.country, &self.nation, place, self.agreed, draw) else {
+            return Ok(());
+        };
+        let mut request = [0_u8; 16];
+        self.draws.load.fill(&mut request);
+        let name = script.card.name(script.card_of);
+        let now = self.time();
+        let now = self.stations.get(place).map_or(now, |station| station.now(now));
+        let now = if script.stale { law::time::Timestamp(now.0 - STALE_MS) } else { now };
+        let Some(terminal) = self.terminals.get_mut(&place) else { return Ok(()) };
+        let (Ok(card), Some(key)) = (card_name_of(&name), card_key(&name)) else { return Ok(()) };
+        terminal.card_entered(now, card, law::organ::CardClass::InquiryOnly);
+        let draft = script.form.query.clone();
+        let prepared = terminal.inquiry(now, request, script.form);
+        let prepared = prepared.map_err(|fault| Violation::new("terminal", fault.to_string()))?;
+        let mut digest = *prepared.digest();
+        if let (true, [first, ..]) = (script.bad_signature, &mut digest) {
+            *first ^= 1;
+        }
+        let Some(signature) = key.sign_digest(&digest) else { return Ok(()) };
+        let message = prepared.request(&signature);
+        if let Request::Inquiry(signed) = &message {
+            let (provider, broken) = (script.provider, script.broken);
+            self.checker.asks(signed, Asked { request, provider, draft, broken });
+        }
+        if self.overheard.len() < OVERHEARD_MAX {
+            self.overheard.push((place, message.clone()));
+        }
+        let call = self.number();
+        self.asking.insert(call, prepared);
+        self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
+    }
+
+    /// A request that was seen on a terminal's line is sent again.
+    fn somebody_repeats(&mut self) -> Result<(), Violation> {
+        let Some((place, message)) = self.overheard.pop() else { return Ok(()) };
+        let call = self.number();
+        self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
+    }
+
+    pub(super) fn terminal_hears(
+        &mut self,
+        call: u64,
+        outcome: Result<Reply, CallFailure>,
+    ) -> Result<(), Violation> {
+        // A repeated request has nobody who waits for the answer.
+        let Some(prepared) = self.asking.remove(&call) else { return Ok(()) };
+        let digest = *prepared.digest();
+        match outcome.map(|reply| prepared.accept(reply)) {
+            Ok(Ok(Shown::Answered(answer))) => self.checker.shown(&digest, &answer),
+            Ok(Ok(_)) | Err(_) => Ok(()),
+            Ok(Err(fault)) => Err(Violation::new("answer-binding", fault.to_string())),
+        }
+    }
+
+    /// A register tells its server the oldest rows that are not acknowledged.
+    pub(super) fn feed(&mut self, place: Place) -> Result<(), Violation> {
+        let call = self.number();
+        let Some(register) = self.nation.registers.get_mut(&place) else { return Ok(()) };
+        if register.in_flight || register.waiting.is_empty() {
+            return Ok(());
+        }
+        register.in_flight = true;
+        let rows: Vec<usize> = register.waiting.iter().take(FEED_BATCH_ROWS).copied().collect();
+        let mut batch = Vec::with_capacity(rows.len());
+        for (row, nth) in (1_u32..).zip(&rows) {
+            if let Some(deed) = self.nation.deeds.get(*nth) {
+                let (sequence, notice) = (Some(deed.sequence), deed.notice.clone());
+                batch.push(FeedRow { row, sequence, notice });
+            }
+        }
+        self.feeding.insert(call, rows);
+        let request = Request::Feed(FeedBatch { rows: batch });
+        self.send(Caller::Register { place, call }, place, request, CALL_PATIENCE_MS)
+    }
+
+    /// A row that must not be taken.
+    fn wrong_row_is_fed(&mut self) -> Result<(), Violation> {
+        let Some(place) = self.draws.load.pick(&MUNICIPALITIES).copied() else { return Ok(()) };
+        let Some(notice) = wrong_row(&self.nation, place, &mut self.draws.load) else {
+            return Ok(());
+        };
+        if super::nation::municipality(place) == Some(notice.record.municipality) {
+            return Ok(());
+        }
+        let call = self.number();
+        let rows = vec![FeedRow { row: 1, sequence: None, notice }];
+        let request = Request::Feed(FeedBatch { rows });
+        self.send(Caller::Register { place, call }, place, request, CALL_PATIENCE_MS)
+    }
+
+    pub(super) fn register_hears(
+        &mut self,
+        place: Place,
+        call: u64,
+        outcome: Result<Reply, CallFailure>,
+    ) -> Result<(), Violation> {
+        let Some(rows) = self.feeding.remove(&call) else {
+            return wrong_row_refused(place, outcome);
+        };
+        if let Some(register) = self.nation.registers.get_mut(&place) {
+            register.in_flight = false;
+        }
+        let Ok(Reply::FeedResult(results)) = outcome else {
+            let again = u64::from(100 + self.draws.load.below(900));
+            self.at(again, Event::Feed(place));
+            return Ok(());
+        };
+        if results.len() != rows.len() {
+            let detail =
+                format!("place {place}: {} outcomes for {} rows", results.len(), rows.len());
+            return Err(Violation::new("feed", detail));
+        }
+        for (nth, result) in rows.iter().zip(&results) {
+            if let FeedVerdict::Rejected { column, rule, .. } = &result.outcome {
+                let detail = format!("place {place} rejects a true row: {column}, {rule}");
+                return Err(Violation::new("feed", detail));
+            }
+            if let Some(deed) = self.nation.deeds.get_mut(*nth) {
+                deed.acknowledged = true;
+                self.checker.accepted(place, deed)?;
+            }
+            if let Some(register) = self.nation.registers.get_mut(&place) {
+                register.waiting.retain(|waiting| waiting != nth);
+            }
+        }
+        self.feed(place)
+    }
+}
+
+fn wrong_row_refused(place: Place, outcome: Result<Reply, CallFailure>) -> Result<(), Violation> {
+    let Ok(Reply::FeedResult(results)) = outcome else { return Ok(()) };
+    let refused = |r: &wire::FeedOutcome| matches!(r.outcome, FeedVerdict::Rejected { .. });
+    if results.iter().all(refused) {
+        return Ok(());
+    }
+    Err(Violation::new("feed", format!("place {place} took a row of another municipality")))
+}

@@ -1,0 +1,289 @@
+//! The runner of the simulated nodes: hand an input to a machine, keep its effects, commit in groups,
+//! let out what became durable. What `jukinet`'s runner does, under a virtual clock.
+
+use std::collections::VecDeque;
+
+use ledger::receipt::Receipt;
+use node::machine::{CallFailure, Input, Ticket};
+use node::outbox::{OutgoingCall, OutgoingReply, Parts};
+use node::ports::{Counter, Recorded, Store, Write};
+use store::Publish;
+use wire::{Reply, Request};
+
+use super::check::Violation;
+use super::country::{CENTER, Place};
+use super::network::{self, Fate};
+use super::plant::Plant;
+use super::station::Caller;
+use super::world::{Event, World};
+
+/// Ticks between two signed checkpoints: about one a second.
+const TICKS_PER_CHECKPOINT: u64 = 5;
+
+impl World {
+    /// Hand an input to the machine of a place, and every tick it asks for right after.
+    pub(super) fn hand(&mut self, place: Place, input: Input) -> Result<(), Violation> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = self.time();
+            let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
+            let now = station.now(now);
+            let Some(machine) = station.machine.as_mut() else { return Ok(()) };
+            let parts = machine.handle(now, input, station.store.reads()).into_parts();
+            if let Some(reason) = &parts.broken {
+                let detail = format!("place {place} stopped itself: {reason}");
+                return Err(Violation::new("machine-stopped", detail));
+            }
+            if parts.again {
+                inputs.push_back(Input::Tick);
+            }
+            let receipts = self.keep(place, parts)?;
+            inputs.extend(receipts.into_iter().map(Input::Recorded));
+        }
+        Ok(())
+    }
+
+    /// Put a step's effects into the open group, or let them out at once if they need none.
+    fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
+        let Parts { writes, entries, replies, calls, signatures, .. } = parts;
+        for wanted in signatures {
+            let slow = u64::from(3 + self.draws.network.below(60));
+            let fails = self.storm && self.draws.faults.permille(20);
+            let key = &self.country.directory_key;
+            let signature = if fails { None } else { key.sign(&wanted.message) };
+            let incarnation = self.stations.get(place).map_or(0, |s| s.incarnation);
+            let sign = wanted.sign;
+            self.at(slow, Event::Signed { place, incarnation, sign, signature });
+        }
+        let Some(station) = self.stations.get_mut(place) else { return Ok(Vec::new()) };
+        if !writes.is_empty() || !entries.is_empty() {
+            let entropy = &mut self.draws.entropy;
+            let mut dice = |bytes: &mut [u8]| entropy.fill(bytes);
+            let intake = |w: &Write| matches!(w, Write::SetCounter(Counter::AppliedFrom(_), _));
+            if self.options.plant == Some(Plant::NoticeTwice) && writes.iter().any(intake) {
+                let _ = station.store.apply(&writes, &[], &mut dice);
+            }
+            let recorded = station.store.apply(&writes, &entries, &mut dice);
+            let recorded = recorded.map_err(|error| {
+                Violation::new("store", format!("place {place} does not keep: {error}"))
+            })?;
+            station.group.touch(&writes);
+            station.group.recorded.extend(recorded);
+            if !station.group.open {
+                station.group.open = true;
+                let incarnation = station.incarnation;
+                let after = u64::from(1 + self.draws.network.below(12));
+                self.at(after, Event::Commit { place, incarnation });
+            }
+        }
+        let Some(station) = self.stations.get_mut(place) else { return Ok(Vec::new()) };
+        if !station.group.open {
+            return self.let_out(place, replies, calls).map(|()| Vec::new());
+        }
+        let plant = self.options.plant;
+        let (early, late): (Vec<_>, Vec<_>) =
+            replies.into_iter().partition(|out| leaves_early(plant, &out.reply));
+        station.group.replies.extend(late);
+        station.group.calls.extend(calls);
+        let receipts = if plant == Some(Plant::AnswerBeforeCommit) {
+            let origin = station.store.origin().to_owned();
+            receipts(&origin, std::mem::take(&mut station.group.recorded))
+        } else {
+            Vec::new()
+        };
+        self.let_out(place, early, Vec::new()).map(|()| receipts)
+    }
+
+    /// The group becomes durable; what waited for it leaves, then the receipts are handed in.
+    pub(super) fn commit(&mut self, place: Place, incarnation: u32) -> Result<(), Violation> {
+        if !self.is_up(place, incarnation) {
+            return Ok(());
+        }
+        let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
+        let group = std::mem::take(&mut station.group);
+        if let Err(error) = station.store.commit() {
+            return Err(Violation::new("store", format!("place {place}: {error}")));
+        }
+        let origin = station.store.origin().to_owned();
+        let reads = station.store.reads();
+        self.checker.committed(place, reads, &self.nation, &group.touched)?;
+        let lines = group.recorded.len();
+        self.trace.line(self.now_ms, format_args!("place {place} commits, {lines} entries"));
+        self.let_out(place, group.replies, group.calls)?;
+        for receipt in receipts(&origin, group.recorded) {
+            self.hand(place, Input::Recorded(receipt))?;
+        }
+        Ok(())
+    }
+
+    fn let_out(
+        &mut self,
+        place: Place,
+        replies: Vec<OutgoingReply>,
+        calls: Vec<OutgoingCall>,
+    ) -> Result<(), Violation> {
+        for outgoing in replies {
+            self.reply(place, outgoing)?;
+        }
+        let incarnation = self.stations.get(place).map_or(0, |s| s.incarnation);
+        for OutgoingCall { call, to, request, patience_ms } in calls {
+            let caller = Caller::Node { place, incarnation, call: call.0 };
+            if let Request::Inquiry(signed) = &request {
+                self.checker.forwarded(place, signed)?;
+            }
+            let Some(to) = self.country.sites.iter().position(|site| site.node == to) else {
+                return Err(Violation::new("conversation", format!("place {place} calls {to}")));
+            };
+            self.send(caller, to, request, patience_ms)?;
+        }
+        Ok(())
+    }
+
+    /// A call goes out over the network.
+    pub(super) fn send(
+        &mut self,
+        caller: Caller,
+        to: Place,
+        request: Request,
+        patience_ms: u64,
+    ) -> Result<(), Violation> {
+        let sites = &self.country.sites;
+        let (Some(from), Some(site)) = (sites.get(caller.place()), sites.get(to)) else {
+            return Ok(());
+        };
+        let request = network::request(caller.role(from), site.role, request)?;
+        self.outstanding.insert(caller);
+        self.at(patience_ms, Event::Timeout(caller));
+        match self.network.fate(caller.place(), to, &mut self.draws.network) {
+            Fate::Lost => {}
+            Fate::NotReachable => {
+                self.at(5, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
+            }
+            Fate::Arrives { after_ms, again_after_ms } => {
+                if let Some(again) = again_after_ms {
+                    self.at(again, Event::Request { to, caller, request: request.clone() });
+                }
+                self.at(after_ms, Event::Request { to, caller, request });
+            }
+        }
+        Ok(())
+    }
+
+    /// A request arrives.
+    pub(super) fn requested(
+        &mut self,
+        to: Place,
+        caller: Caller,
+        mut request: Request,
+    ) -> Result<(), Violation> {
+        let at = self.now_ms;
+        let ticket = self.number();
+        let from = self.country.sites.get(caller.place());
+        let peer = from.and_then(|site| caller.peer(site));
+        let (Some(station), Some(from)) = (self.stations.get_mut(to), peer) else { return Ok(()) };
+        if station.machine.is_none() {
+            self.at(2, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
+            return Ok(());
+        }
+        let (kind, node) = (request.kind(), from.node.clone());
+        self.trace.line(at, format_args!("{node} to place {to}: {kind} as {ticket}"));
+        station.tickets.insert(ticket, caller);
+        if let Request::Inquiry(signed) = &request {
+            let reads = station.store.reads();
+            self.checker.handed(to, ticket, signed, reads, &self.nation)?;
+        }
+        if self.options.plant == Some(Plant::OrderSwapped) {
+            swap_two(&mut request);
+        }
+        self.hand(to, Input::Request { from, ticket: Ticket(ticket), request })
+    }
+
+    /// A reply leaves a place.
+    fn reply(&mut self, place: Place, outgoing: OutgoingReply) -> Result<(), Violation> {
+        let OutgoingReply { ticket, mut reply } = outgoing;
+        let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
+        let Some(caller) = station.tickets.remove(&ticket.0) else { return Ok(()) };
+        if let (Some(Plant::OtherAnswer), Reply::Answer(answer), CENTER) =
+            (self.options.plant, &mut reply, place)
+        {
+            std::mem::swap(&mut answer.persons, &mut self.last_persons);
+        }
+        self.checker.leaves(place, ticket.0, &reply)?;
+        let (at, kind, number) = (self.now_ms, reply.kind(), ticket.0);
+        self.trace.line(at, format_args!("place {place} replies {kind} to {number}"));
+        let reply = network::reply(reply)?;
+        match self.network.fate(place, caller.place(), &mut self.draws.network) {
+            Fate::Lost | Fate::NotReachable => {}
+            Fate::Arrives { after_ms, .. } => {
+                self.at(after_ms, Event::Reply { caller, outcome: Ok(reply) });
+            }
+        }
+        Ok(())
+    }
+
+    /// A call comes to its end, whichever way comes first.
+    pub(super) fn replied(
+        &mut self,
+        caller: Caller,
+        outcome: Result<Reply, CallFailure>,
+    ) -> Result<(), Violation> {
+        if !self.outstanding.remove(&caller) {
+            return Ok(());
+        }
+        match caller {
+            Caller::Node { place, incarnation, call } => {
+                if !self.is_up(place, incarnation) {
+                    return Ok(());
+                }
+                let call = node::machine::CallId(call);
+                self.hand(place, Input::Reply { call, outcome })
+            }
+            Caller::Terminal { call, .. } => self.terminal_hears(call, outcome),
+            Caller::Register { place, call } => self.register_hears(place, call, outcome),
+        }
+    }
+
+    /// Sign and publish what is durable, about once a second.
+    pub(super) fn publish(&mut self, place: Place) -> Result<(), Violation> {
+        let site = self.country.sites.get(place);
+        let (Some(station), Some(site)) = (self.stations.get_mut(place), site) else {
+            return Ok(());
+        };
+        station.ticks += 1;
+        if station.ticks % TICKS_PER_CHECKPOINT != 0 || station.store.unpublished() == 0 {
+            return Ok(());
+        }
+        match station.store.publish(&site.ledger_key) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Violation::new("store", format!("place {place}: {error}"))),
+        }
+    }
+}
+
+/// The one place of the simulator that says a record is durable: after the commit that holds it.
+fn receipts(origin: &str, recorded: Vec<Recorded>) -> Vec<Receipt> {
+    let receipt = |r: Recorded| Receipt::assert_durable(r.entry, origin, r.first_index, r.count);
+    recorded.into_iter().map(receipt).collect()
+}
+
+/// Whether a planted fault lets this reply go before what it rests on is durable.
+fn leaves_early(plant: Option<Plant>, reply: &Reply) -> bool {
+    match plant {
+        Some(Plant::AnswerBeforeCommit) => matches!(reply, Reply::Answer(_)),
+        Some(Plant::AcknowledgeBeforeCommit) => matches!(reply, Reply::NoticeAck { .. }),
+        _ => false,
+    }
+}
+
+/// Swap two changes of one person within a batch, if there are two.
+fn swap_two(request: &mut Request) {
+    let Request::Notices(batch) = request else { return };
+    let codes: Vec<_> = batch.notices.iter().map(|n| n.notice.record.code).collect();
+    for (first, code) in codes.iter().enumerate() {
+        let second = codes.iter().skip(first + 1).position(|other| other == code);
+        if let Some(second) = second {
+            batch.notices.swap(first, first + 1 + second);
+            return;
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The world of one seed: the clock, the queue of events, and what each event does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use law::time::Timestamp;
+use node::machine::{CallFailure, Input, SignId};
+use node::ports::{Reads, Store};
+use node::terminal::{Prepared, Terminal};
+use wire::{Reply, Request};
+
+use super::check::{Checker, Violation, at_rest};
+use super::country::{
+    CARD_AFFAIRS_COUNT, CENTER, Country, MUNICIPALITIES, PREFECTURES, Place, country,
+};
+use super::nation::Nation;
+use super::network::{Network, Weather};
+use super::plant::Plant;
+use super::station::{Caller, Station};
+use super::trace::Trace;
+use super::{Options, Outcome, SwarmError};
+use crate::draw::{Draw, SeedLabel};
+
+const SEED_LABEL: SeedLabel = *b"jukinet swarm/1\0\0\0\0\0\0\0\0\0";
+
+/// 2026-11-22T00:00:00Z.
+const START: Timestamp = Timestamp(1_795_305_600_000);
+
+/// How often a machine is told that time passes; below `node::machine::TICK_MS_MAX`.
+const TICK_EVERY_MS: u64 = 200;
+
+/// After the storm, the network must be at rest within this time.
+const REST_WITHIN_MS: u64 = 90_000;
+
+/// It is at rest when it has looked so for this long.
+const REST_FOR_MS: u64 = 4_000;
+
+/// The most a node's clock is ahead of another's.
+const SKEW_MS_MAX: u32 = 1_500;
+
+#[derive(Debug)]
+pub(super) enum Event {
+    Tick {
+        place: Place,
+        incarnation: u32,
+    },
+    Commit {
+        place: Place,
+        incarnation: u32,
+    },
+    Signed {
+        place: Place,
+        incarnation: u32,
+        sign: SignId,
+        signature: Option<[u8; 64]>,
+    },
+    Request {
+        to: Place,
+        caller: Caller,
+        request: Request,
+    },
+    Reply {
+        caller: Caller,
+        outcome: Result<Reply, CallFailure>,
+    },
+    Timeout(Caller),
+    Crash(Place),
+    Restart(Place),
+    Part,
+    Join,
+    /// An operator or a register does something.
+    Act,
+    /// A register tells its server what is waiting.
+    Feed(Place),
+}
+
+/// The seed's independent streams.
+#[derive(Debug)]
+pub(super) struct Draws {
+    pub(super) network: Draw,
+    pub(super) load: Draw,
+    pub(super) faults: Draw,
+    /// What the nodes take for entropy.
+    pub(super) entropy: Draw,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) options: Options,
+    pub(super) country: &'static Country,
+    pub(super) now_ms: u64,
+    queue: BTreeMap<(u64, u64), Event>,
+    next_event: u64,
+    pub(super) steps: u64,
+    pub(super) stations: Vec<Station>,
+    pub(super) terminals: BTreeMap<Place, Terminal>,
+    pub(super) network: Network,
+    pub(super) nation: Nation,
+    pub(super) checker: Checker,
+    pub(super) trace: Trace,
+    pub(super) draws: Draws,
+    /// Calls that no outcome has reached yet.
+    pub(super) outstanding: BTreeSet<Caller>,
+    pub(super) asking: BTreeMap<u64, Prepared>,
+    pub(super) feeding: BTreeMap<u64, Vec<usize>>,
+    pub(super) next_number: u64,
+    pub(super) agreed: bool,
+    pub(super) storm: bool,
+    /// Persons of the last answer, for [`Plant::OtherAnswer`].
+    pub(super) last_persons: Vec<law::inquiry::ProvidedPerson>,
+    /// Requests that may be sent a second time.
+    pub(super) overheard: Vec<(Place, Request)>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, options: Options) -> Result<Self, SwarmError> {
+        let country = country()?;
+        let mut faults = Draw::new(SEED_LABEL, seed, 3);
+        let mut load = Draw::new(SEED_LABEL, seed, 2);
+        let weather = Weather::draw(&mut faults);
+        let agreed = !faults.permille(200);
+        let overreach = options.plant == Some(Plant::CardOverreach);
+        let affairs = if overreach { 2 * CARD_AFFAIRS_COUNT } else { CARD_AFFAIRS_COUNT };
+        let directory = country.directory(START, agreed, affairs)?;
+        let mut stations = Vec::new();
+        let mut terminals = BTreeMap::new();
+        for (place, site) in country.sites.iter().enumerate() {
+            let skew = u64::from(faults.below(SKEW_MS_MAX));
+            stations.push(Station::new(country, place, directory.clone(), skew)?);
+            let name = wire::NodeId::parse(&format!("terminal-{}", site.node));
+            let terminal = Terminal::new(name.map_err(|_| SwarmError::Country)?, site.organ);
+            terminals.insert(place, terminal);
+        }
+        let nation = Nation::new(options.restless, &mut load)?;
+        let mut world = Self {
+            options,
+            country,
+            now_ms: 0,
+            queue: BTreeMap::new(),
+            next_event: 0,
+            steps: 0,
+            stations,
+            terminals,
+            network: Network::new(weather),
+            nation,
+            checker: Checker::new(options.restless),
+            trace: Trace::new(options.watch),
+            draws: Draws {
+                network: Draw::new(SEED_LABEL, seed, 1),
+                load,
+                faults,
+                entropy: Draw::new(SEED_LABEL, seed, 4),
+            },
+            outstanding: BTreeSet::new(),
+            asking: BTreeMap::new(),
+            feeding: BTreeMap::new(),
+            next_number: 0,
+            agreed,
+            storm: true,
+            last_persons: Vec::new(),
+            overheard: Vec::new(),
+        };
+        world.begin();
+        Ok(world)
+    }
+
+    fn begin(&mut self) {
+        for place in 0..self.stations.len() {
+            let first = u64::from(self.draws.faults.below(200));
+            self.at(first, Event::Tick { place, incarnation: 1 });
+        }
+        for place in MUNICIPALITIES {
+            let first = u64::from(self.draws.faults.below(100));
+            self.at(first, Event::Feed(place));
+        }
+        self.at(1_500, Event::Act);
+        self.plan_fault(Event::Crash(0));
+        self.plan_fault(Event::Part);
+    }
+
+    /// Something happens `after_ms` from now.
+    pub(super) fn at(&mut self, after_ms: u64, event: Event) {
+        self.next_event += 1;
+        self.queue.insert((self.now_ms + after_ms, self.next_event), event);
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    pub(super) fn time(&self) -> Timestamp {
+        Timestamp(START.0 + self.now_ms)
+    }
+
+    fn plan_fault(&mut self, kind: Event) {
+        let weather = self.network.weather;
+        let mean = match kind {
+            Event::Crash(_) => weather.crash_every_ms,
+            _ => weather.partition_every_ms,
+        };
+        if !self.storm || mean == 0 {
+            return;
+        }
+        let after = u64::from(mean / 2 + self.draws.faults.below(mean));
+        let event = match kind {
+            Event::Crash(_) => {
+                let count = u32::try_from(self.stations.len()).unwrap_or(1);
+                Event::Crash(usize::try_from(self.draws.faults.below(count)).unwrap_or(0))
+            }
+            other => other,
+        };
+        self.at(after, event);
+    }
+
+    /// The storm, then the rest.
+    pub(super) fn live(&mut self) -> Result<(), Violation> {
+        while self.steps < self.options.steps {
+            self.step()?;
+        }
+        self.calm_down();
+        let deadline = self.now_ms + REST_WITHIN_MS;
+        let mut resting_since = None;
+        while self.now_ms < deadline {
+            self.step()?;
+            if !self.rests() {
+                resting_since = None;
+            } else if self.now_ms - *resting_since.get_or_insert(self.now_ms) > REST_FOR_MS {
+                let stations = &self.stations;
+                let reads = |place: Place| stations.get(place).map(|s| s.store.reads());
+                return at_rest(&mut self.checker, &self.nation, &reads);
+            }
+        }
+        Err(Violation::new("comes-to-rest", self.unrest()))
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        let Some(((at, _), event)) = self.queue.pop_first() else {
+            return Err(Violation::new("comes-to-rest", "nothing is left to happen".to_owned()));
+        };
+        self.now_ms = at;
+        self.steps += 1;
+        self.happen(event)
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Tick { place, incarnation } => self.tick(place, incarnation),
+            Event::Commit { place, incarnation } => self.commit(place, incarnation),
+            Event::Signed { place, incarnation, sign, signature } => {
+                if self.is_up(place, incarnation) {
+                    self.hand(place, Input::Signed { sign, signature })?;
+                }
+                Ok(())
+            }
+            Event::Request { to, caller, request } => self.requested(to, caller, request),
+            Event::Reply { caller, outcome } => self.replied(caller, outcome),
+            Event::Timeout(caller) => self.replied(caller, Err(CallFailure::Timeout)),
+            Event::Crash(place) => self.crash(place),
+            Event::Restart(place) => self.restart(place),
+            Event::Part => {
+                self.part();
+                Ok(())
+            }
+            Event::Join => {
+                self.network.cut_off.clear();
+                self.trace.line(self.now_ms, format_args!("the network is whole"));
+                self.plan_fault(Event::Part);
+                Ok(())
+            }
+            Event::Act => self.act(),
+            Event::Feed(place) => self.feed(place),
+        }
+    }
+
+    pub(super) fn is_up(&self, place: Place, incarnation: u32) -> bool {
+        let station = self.stations.get(place);
+        station.is_some_and(|s| s.machine.is_some() && s.incarnation == incarnation)
+    }
+
+    fn tick(&mut self, place: Place, incarnation: u32) -> Result<(), Violation> {
+        if !self.is_up(place, incarnation) {
+            return Ok(());
+        }
+        self.at(TICK_EVERY_MS, Event::Tick { place, incarnation });
+        self.publish(place)?;
+        self.hand(place, Input::Tick)
+    }
+
+    fn part(&mut self) {
+        if !self.storm {
+            return;
+        }
+        let draw = &mut self.draws.faults;
+        self.network.cut_off = (0..self.stations.len()).filter(|_| draw.permille(350)).collect();
+        self.checker.counts.partitions += 1;
+        let parted = &self.network.cut_off;
+        self.trace.line(self.now_ms, format_args!("cut off: {parted:?}"));
+        let until = u64::from(300 + self.draws.faults.below(9_000));
+        self.at(until, Event::Join);
+    }
+
+    fn crash(&mut self, place: Place) -> Result<(), Violation> {
+        if !self.storm {
+            return Ok(());
+        }
+        self.plan_fault(Event::Crash(0));
+        let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_some()) else {
+            return Ok(());
+        };
+        let (callers, lost) = station.crash();
+        self.checker.crashed(place);
+        self.trace.line(self.now_ms, format_args!("crash of place {place}"));
+        if let Err(error) = lost {
+            return Err(Violation::new("durable-record", format!("place {place}: {error}")));
+        }
+        for caller in callers {
+            if self.draws.faults.permille(500) {
+                self.at(1, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
+            }
+        }
+        let down = u64::from(50 + self.draws.faults.below(5_000));
+        self.at(down, Event::Restart(place));
+        Ok(())
+    }
+
+    fn restart(&mut self, place: Place) -> Result<(), Violation> {
+        let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_none()) else {
+            return Ok(());
+        };
+        self.checker.restarted(place, station.store.reads(), &self.nation)?;
+        station.start(self.country, place);
+        let incarnation = station.incarnation;
+        if self.options.plant == Some(Plant::LyingDisk) && place == CENTER {
+            station.store.set_commits(store::model::Commits::Lying);
+        }
+        self.trace.line(self.now_ms, format_args!("place {place} is up again"));
+        self.at(1, Event::Tick { place, incarnation });
+        Ok(())
+    }
+
+    /// The storm ends: nothing new is asked, everybody is up, the network is whole.
+    fn calm_down(&mut self) {
+        self.storm = false;
+        self.network.weather = Weather::calm();
+        self.network.cut_off.clear();
+        self.trace.line(self.now_ms, format_args!("the storm is over"));
+        for place in 0..self.stations.len() {
+            self.at(10, Event::Restart(place));
+        }
+    }
+
+    fn queues(&self) -> Vec<(Place, Place)> {
+        let up = MUNICIPALITIES.map(|place| (place, 1 + usize::from(place > 4)));
+        let across = PREFECTURES.into_iter().flat_map(|p| [(p, CENTER), (CENTER, p)]);
+        up.into_iter().chain(across).collect()
+    }
+
+    fn rests(&self) -> bool {
+        let told = self.nation.registers.values().all(|register| register.waiting.is_empty());
+        told && self.asking.is_empty() && self.queues().into_iter().all(|(a, b)| self.empty(a, b))
+    }
+
+    fn empty(&self, from: Place, to: Place) -> bool {
+        let (Some(station), Some(site)) = (self.stations.get(from), self.country.sites.get(to))
+        else {
+            return false;
+        };
+        let reads: &dyn Reads = station.store.reads();
+        station.machine.is_some()
+            && reads.queue_bounds(&site.node).is_ok_and(|(sent, last)| sent == last)
+    }
+
+    fn unrest(&self) -> String {
+        let queues: Vec<_> =
+            self.queues().into_iter().filter(|(from, to)| !self.empty(*from, *to)).collect();
+        let told = self.nation.registers.values().map(|register| register.waiting.len());
+        let (asking, told) = (self.asking.len(), told.sum::<usize>());
+        format!("{asking} inquiries open, {told} rows not told, queues not empty: {queues:?}")
+    }
+
+    pub(super) fn finish(self, seed: u64, violation: Option<Violation>) -> Outcome {
+        let (trace, last) = self.trace.finish();
+        Outcome {
+            seed,
+            steps: self.steps,
+            virtual_ms: self.now_ms,
+            trace,
+            counts: self.checker.counts,
+            violation,
+            last,
+        }
+    }
+}
