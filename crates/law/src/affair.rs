@@ -163,6 +163,27 @@ impl Affair {
         let begun = self.epoch == Epoch::Founding || self.from <= on;
         begun && self.to.is_none_or(|last| on <= last)
     }
+
+    /// The article that gives this affair the provision, with its table and item. Then: 法30条の7第3項
+    /// to 第6項 and 30条の8; now: 法30条の9 to 30条の12 and 30条の15.
+    #[must_use]
+    pub fn article(&self) -> String {
+        let article = match (self.epoch, self.id.table) {
+            (Epoch::Founding, 1) => "法30条の7第3項",
+            (Epoch::Founding, 2) => "法30条の7第4項第1号",
+            (Epoch::Founding, 3) => "法30条の7第5項第1号",
+            (Epoch::Founding, 4) => "法30条の7第6項第1号",
+            (Epoch::Founding, _) => "法30条の8第1項第1号",
+            (Epoch::Today, 1) => "法30条の9",
+            (Epoch::Today, 2) => "法30条の10第1項",
+            (Epoch::Today, 3) => "法30条の11第1項",
+            (Epoch::Today, 4) => "法30条の12第1項",
+            (Epoch::Today, _) => "法30条の15",
+        };
+        let table = ["一", "二", "三", "四", "五", "六"];
+        let table = table.get(usize::from(self.id.table).wrapping_sub(1)).unwrap_or(&"");
+        format!("{article} 別表第{table} {}の項", self.id.item())
+    }
 }
 
 static FOUNDING: LazyLock<Vec<Affair>> =
@@ -292,6 +313,18 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_affair_names_the_article_of_its_table() {
+        let article = |epoch, id| find(epoch, &AffairId::parse(id).unwrap()).unwrap().article();
+        assert_eq!(article(Epoch::Founding, "1-74-1"), "法30条の7第3項 別表第一 74の項");
+        assert_eq!(article(Epoch::Founding, "4-1-1"), "法30条の7第6項第1号 別表第四 1の項");
+        let row = affairs(Epoch::Founding).iter().find(|row| row.id.table == 5).unwrap();
+        assert!(row.article().starts_with("法30条の8第1項第1号 別表第五"));
+        for epoch in Epoch::ALL {
+            assert!(affairs(epoch).iter().all(|row| row.article().starts_with("法30条の")));
+        }
+    }
 
     #[test]
     fn every_row_of_the_tables_is_read() {

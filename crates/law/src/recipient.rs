@@ -1,9 +1,11 @@
 //! Whether an organ is the recipient that an appended table names in its upper column (上欄).
 //!
-//! What the column says by name or by kind is checked; lists that a cabinet order keeps elsewhere
-//! (中核市, 保健所を設置する市 …) are narrowed to cities, UNCERTAIN which of them.
+//! What the column says by name or by kind is checked. Of a list that is kept elsewhere (中核市, 政令で
+//! 定める市, 福祉事務所を管理する町村長 …) only those count who are on it for certain; for all others it is
+//! unknown, and what is unknown is refused.
 
 use crate::affair::{Affair, Epoch};
+use crate::code::LocalGovernmentCode;
 use crate::municipality::{self, MunicipalityKind};
 use crate::organ::Organ;
 

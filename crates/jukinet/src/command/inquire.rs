@@ -1,5 +1,6 @@
 //! `jukinet inquire`: an immediate inquiry (即時提供) from a terminal, signed by the operator card.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +11,11 @@ use serde_json::{Value, json};
 use wire::{Answer, Refusal};
 
 use super::operator::{self, Stopped};
+use crate::disk;
 use crate::talk::{Exit, Talk};
+
+/// A query is a few lines.
+const QUERY_FILE_BYTES_MAX: u64 = 16_384;
 
 /// Options of `inquire`. Debug is by hand: what is asked is personal.
 #[derive(Args)]
@@ -48,6 +53,10 @@ pub struct InquireArgs {
     /// The keys given are prefixes; the legal minimums apply
     #[arg(long)]
     pub prefix: bool,
+    /// Read code, name, address, birth and prefix from a TOML file instead, or from standard input
+    /// with "-": other users of the machine can see a command line, but not this
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["code", "name", "address", "birth", "prefix"])]
+    pub query_file: Option<PathBuf>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -60,17 +69,14 @@ impl std::fmt::Debug for InquireArgs {
 }
 
 pub fn run(args: &InquireArgs, talk: Talk) -> Exit {
-    let form = InquiryForm {
-        affair: args.affair.clone(),
-        case_number: args.case.clone(),
-        query: QueryDraft {
-            code: args.code.clone(),
-            name: args.name.clone(),
-            address: args.address.clone(),
-            birth: args.birth.as_deref().map(birth_text),
-            prefix: args.prefix,
-        },
+    let query = match draft(args) {
+        Ok(query) => query,
+        Err(why) => {
+            talk.fail(why);
+            return Exit::Usage;
+        }
     };
+    let form = InquiryForm { affair: args.affair.clone(), case_number: args.case.clone(), query };
     let asked = operator::act(&args.config, &args.card, args.pin_file.as_deref(), |workplace| {
         workplace.sign_inquiry(form)
     });
@@ -93,6 +99,49 @@ pub fn run(args: &InquireArgs, talk: Talk) -> Exit {
         }
         Err(stopped) => stopped.tell(args.json, talk),
     }
+}
+
+/// The keys, from the options or from the file.
+fn draft(args: &InquireArgs) -> Result<QueryDraft, String> {
+    let Some(file) = &args.query_file else {
+        return Ok(QueryDraft {
+            code: args.code.clone(),
+            name: args.name.clone(),
+            address: args.address.clone(),
+            birth: args.birth.as_deref().map(birth_text),
+            prefix: args.prefix,
+        });
+    };
+    let text = if file.as_os_str() == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().take(QUERY_FILE_BYTES_MAX).read_to_string(&mut text);
+        read.map_err(|error| format!("standard input: {error}"))?;
+        text
+    } else {
+        disk::read_text(file, QUERY_FILE_BYTES_MAX).map_err(|error| error.to_string())?
+    };
+    // The parser's own text would quote the line: what stands in it stays out of the message.
+    let keys: QueryFile = toml::from_str(&text).map_err(|_| {
+        format!(
+            "{}: must be TOML with code, name, address, birth (texts) and prefix (true or false)",
+            file.display()
+        )
+    })?;
+    let birth = keys.birth.as_deref().map(birth_text);
+    let QueryFile { code, name, address, prefix, .. } = keys;
+    Ok(QueryDraft { code, name, address, birth, prefix })
+}
+
+/// A query as a file.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueryFile {
+    code: Option<String>,
+    name: Option<String>,
+    address: Option<String>,
+    birth: Option<String>,
+    #[serde(default)]
+    prefix: bool,
 }
 
 /// A date with an era becomes ISO; anything else goes as it is and is judged by law.

@@ -124,7 +124,7 @@ fn may(args: &MayArgs, talk: Talk) -> Exit {
 }
 
 fn allowed(args: &MayArgs, row: &Affair, talk: Talk) {
-    let law = article(args.epoch, row);
+    let law = row.article();
     if args.json {
         let mut document = row_json(row);
         if let Some(fields) = document.as_object_mut() {
@@ -136,15 +136,6 @@ fn allowed(args: &MayArgs, row: &Affair, talk: Talk) {
     } else {
         talk.data(format!("allowed\t{law}\t{}\t{}", row.recipient, row.text));
     }
-}
-
-/// 法30条の7第3項 then, 法30条の9 now: provision to national agencies under table 1.
-fn article(epoch: Epoch, row: &Affair) -> String {
-    let article = match epoch {
-        Epoch::Founding => "法30条の7第3項",
-        Epoch::Today => "法30条の9",
-    };
-    format!("{article} 別表第一 {}の項", row.id.item())
 }
 
 /// A refusal as every command prints it: rule, law, hint, from the public mapping only.

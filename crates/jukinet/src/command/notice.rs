@@ -61,6 +61,8 @@ pub fn run(args: &NoticeArgs, talk: Talk) -> Exit {
     };
     let mut counts = Counts::default();
     let sent = send_file(&config, &args.file, &mut counts, talk);
+    // Rows rejected here come before those that the server rejected: told in the file's order.
+    counts.rejected.sort_by_key(|(row, _)| *row);
     let rejects = args.rejects.clone().unwrap_or_else(|| args.file.with_extension("rejected.csv"));
     if !counts.rejected.is_empty()
         && let Err(error) = write_rejects(&rejects, &counts.rejected)

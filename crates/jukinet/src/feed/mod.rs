@@ -221,6 +221,12 @@ impl<R: Read> Iterator for Rows<R> {
                 self.row = self.row.saturating_add(1);
                 Some(Ok(self.parse()))
             }
+            // The reader stands behind the row: one that is not text is that row's fault alone.
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
+                self.row = self.row.saturating_add(1);
+                let fault = fault("row", "not-utf-8", "write the file in UTF-8");
+                Some(Ok(Row::Fault { row: self.row, fault }))
+            }
             Err(error) => Some(Err(csv_fault(&error))),
         }
     }

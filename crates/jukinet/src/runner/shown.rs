@@ -96,9 +96,11 @@ fn timeline_row(
         EntryKind::ViewOpened => LookKind::View,
         _ => LookKind::Other,
     };
-    let law = entry.affair().and_then(|id| AffairId::parse(id).ok()).map_or_else(
+    let affair = entry.affair().and_then(|id| AffairId::parse(id).ok());
+    let affair = affair.and_then(|id| affair::find(epoch, &id));
+    let law = affair.map_or_else(
         || "S1: 本人確認情報提供状況の開示".to_owned(),
-        |id| format!("住民基本台帳法 別表第{} {}の項 {}", id.table(), id.item(), id.no()),
+        |affair| format!("{} {}", affair.article(), affair.id.no()),
     );
     TimelineRow {
         at: entry.at(),
