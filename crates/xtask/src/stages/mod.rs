@@ -26,7 +26,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("doc", "the documentation builds without a warning", chores::doc),
     ("browser", "the pages in a real browser", chores::browser),
     ("swarm", "the simulated country under fresh seeds", chores::swarm),
-    ("demo", "the two-minute country holds every check of its story", chores::demo),
+    ("demo", "a country on loopback holds every check of its story", chores::demo),
 ];
 
 /// `cargo xtask test --list`

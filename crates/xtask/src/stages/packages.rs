@@ -12,7 +12,7 @@ const NEEDED: &[(&str, Shown)] = &[
     ("opensc", Shown::Program("pkcs11-tool")),
     ("chromium", Shown::Program("chromium")),
     ("fonts-noto-cjk", Shown::Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")),
-    ("fonts-morisawa-bizud-gothic", Shown::Path("/usr/share/fonts/truetype/morisawa-bizud-gothic")),
+    ("fonts-morisawa-bizud-gothic", Shown::Path("/usr/share/fonts/truetype/bizud-gothic")),
     ("nodejs", Shown::Program("node")),
     ("npm", Shown::Program("npm")),
 ];

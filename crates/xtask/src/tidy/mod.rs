@@ -66,6 +66,7 @@ pub(crate) const RULES: &[(&str, Check)] = &[
     ("later-markers", words::later_markers),
     ("machine-paths", words::machine_paths),
     ("glossary", words::glossary),
+    ("glossary-page", words::glossary_page),
     ("links", docs::links),
     ("promises", docs::promises),
     ("code-map", docs::code_map),

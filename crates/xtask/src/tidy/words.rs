@@ -80,6 +80,20 @@ pub(super) fn machine_paths(tree: &Tree) -> Vec<Finding> {
 
 const GLOSSARY: &str = "docs/glossary.tsv";
 
+/// Every row of the data stands in the page that people read.
+pub(super) fn glossary_page(tree: &Tree) -> Vec<Finding> {
+    let page = tree.find("GLOSSARY.md").map_or("", |file| file.text.as_str());
+    let mut found = Vec::new();
+    let data = tree.find(GLOSSARY).map_or("", |file| file.text.as_str());
+    for (index, line) in data.lines().enumerate().skip(1) {
+        let cells: Vec<&str> = line.split('\t').take(3).collect();
+        if !page.contains(&format!("| {} |", cells.join(" | "))) {
+            found.push(Finding::new(GLOSSARY, index + 1, "GLOSSARY.md does not have this row"));
+        }
+    }
+    found
+}
+
 /// One rejected variant and the term to use.
 struct Rejected {
     words: Vec<String>,
@@ -198,6 +212,16 @@ mod tests {
         let bad = format!("see {}{}main", "/wo", "rk/");
         assert_eq!(machine_paths(&Tree::of(&[("a.txt", &bad)])).len(), 1);
         assert_eq!(machine_paths(&Tree::of(&[("a.txt", "see docs/main")])), []);
+    }
+
+    #[test]
+    fn a_row_that_the_page_does_not_have_is_found() {
+        let count = |page| {
+            let data = "japanese\tcode\tprose\trejected\n果\t`Fruit`\tfruit\tobst\n";
+            glossary_page(&Tree::of(&[(GLOSSARY, data), ("GLOSSARY.md", page)])).len()
+        };
+        assert_eq!(count("| 果 | `Fruit` | fruit |\n"), 0);
+        assert_eq!(count("| 果 | `Fruit` | berry |\n"), 1);
     }
 
     #[test]
