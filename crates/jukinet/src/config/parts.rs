@@ -60,7 +60,11 @@ impl TokenConfig {
                     pin_file,
                 })
             }
-            None => return None,
+            None => {
+                // Which of these belong is unknown; a misspelt name beside them still is one.
+                token.pass_over(&["file", "pin_file", "module", "label"]);
+                None
+            }
         };
         token.close(out);
         config

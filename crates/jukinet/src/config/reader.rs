@@ -267,6 +267,11 @@ impl<'a, 'i> Table<'a, 'i> {
         out.add(at, &self.dotted(name), problem);
     }
 
+    /// Fields that are known here but cannot be judged.
+    pub fn pass_over(&mut self, names: &[&str]) {
+        self.read.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
     /// Unknown fields are errors: a misspelt safeguard would otherwise be a missing one.
     pub fn close(self, out: &mut Findings<'_>) {
         for (key, _) in self.values {

@@ -11,6 +11,10 @@
 
 mod commands;
 mod config;
+mod country;
+mod crash;
 mod net;
+mod notice;
 mod pkcs11;
 mod provision;
+mod refused;
