@@ -65,7 +65,7 @@ async fn admit(desk: &Desk, request: Request) -> Result<Admitted, Box<Response>>
     }
     match check_query(parts.uri.path(), parts.uri.query().unwrap_or("")) {
         Err(fault) => return refuse(fault),
-        Ok(Some(lang)) => return Ok(Admitted::Elsewhere(choose(lang, parts.uri.path()))),
+        Ok(Some(lang)) => return Ok(Admitted::Elsewhere(choose(lang, &visitor.path))),
         Ok(None) => {}
     }
     if unsafe_method {
@@ -131,11 +131,17 @@ fn visitor(desk: &Desk, headers: &HeaderMap, path: &str, host: &str) -> Visitor 
     let chosen = form::cookie(cookies, LANG_COOKIE).and_then(Lang::parse);
     Visitor {
         lang: chosen.unwrap_or_else(|| desk.backend.place().lang),
-        path: path.to_owned(),
+        path: own_path(path).to_owned(),
         visit: desk.sessions.visit(&cookie, desk.now()),
         cookie,
         cookie_name,
     }
+}
+
+/// A path that goes back into a page or a redirect. A browser reads `//host` and `/\host` as another
+/// host (CWE-601), so such a path leads to the front page.
+fn own_path(path: &str) -> &str {
+    if path.starts_with("//") || path.contains('\\') { "/" } else { path }
 }
 
 fn check_site(headers: &HeaderMap, unsafe_method: bool, host: &str) -> Result<(), LoopbackFault> {

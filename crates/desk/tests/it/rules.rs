@@ -171,6 +171,20 @@ async fn an_address_never_carries_data() {
 }
 
 #[tokio::test]
+async fn no_redirect_and_no_link_leads_to_another_host() {
+    let mut browser = Browser::entered(Clerk).await;
+    for path in ["//attacker.example/x", "/\\attacker.example/x"] {
+        let chosen = browser.get(&format!("{path}?lang=en")).await;
+        assert_eq!((chosen.status, chosen.location().as_str()), (StatusCode::SEE_OTHER, "/"));
+        let unknown = browser.get(path).await;
+        assert_eq!(rule(&unknown), "desk-page-unknown");
+        assert!(!unknown.text.contains("attacker.example"), "{path}");
+    }
+    let chosen = browser.get("/help?lang=en").await;
+    assert_eq!(chosen.location(), "/help");
+}
+
+#[tokio::test]
 async fn a_link_from_another_site_or_port_is_refused() {
     let mut browser = Browser::entered(Clerk).await;
     for site in ["cross-site", "same-site"] {
