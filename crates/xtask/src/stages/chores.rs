@@ -47,7 +47,7 @@ pub(super) fn browser(root: &Path) -> Result<String, Fault> {
 const SWARM: Duration = Duration::from_secs(50);
 const SWARM_ROUND_LIMIT: Duration = Duration::from_secs(300);
 /// Seeds of one round: small, so that the minute is kept on a slow machine too.
-const SWARM_ROUND_SEEDS: u64 = 4;
+const SWARM_ROUND_SEEDS: u64 = 20;
 
 pub(super) fn swarm(root: &Path) -> Result<String, Fault> {
     run(root, &["cargo", "build", "--quiet", "-p", "jukinet-lab", "--bin", "jukilab"])?;

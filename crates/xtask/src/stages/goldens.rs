@@ -7,49 +7,62 @@ use crate::shell::Call;
 use crate::tidy::Tree;
 use crate::{Fault, say};
 
-/// One group of tests that writes goldens: `cargo test -p <package> <target> <filter>`.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Writer {
-    package: String,
-    target: &'static str,
-    filter: String,
-}
+/// The tests of one crate that write goldens: the filters are names of their modules.
+type Writers = BTreeMap<(String, &'static str), BTreeSet<String>>;
 
 /// The variable that every golden test reads; in two parts, so that this file is no writer.
 const VARIABLE: &str = concat!("JUKINET_", "GOLDEN");
 
-/// Who writes goldens: the modules whose source names the variable.
-fn writers(tree: &Tree) -> BTreeSet<Writer> {
-    let mut found = BTreeSet::new();
-    for file in tree.files.iter().filter(|file| file.rust.is_some()) {
-        let Some(krate) = file.krate().filter(|krate| *krate != "xtask") else { continue };
-        if !file.text.contains(VARIABLE) {
+/// Who writes goldens: the modules whose source names the variable, and those beside them
+/// that call them.
+fn writers(tree: &Tree) -> Writers {
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(to, _)| to.to_owned());
+    let readers: Vec<(String, &str)> = sources(tree)
+        .filter(|(_, _, text)| text.contains(VARIABLE))
+        .map(|(path, module, _)| (folder(path), module))
+        .collect();
+    let mut found = Writers::new();
+    for (path, module, text) in sources(tree) {
+        let krate = krate(path);
+        let reads = text.contains(VARIABLE);
+        let calls = readers
+            .iter()
+            .any(|(beside, name)| *beside == folder(path) && text.contains(&format!("{name}::")));
+        if !reads && !calls {
             continue;
         }
-        let in_tests = file.path.starts_with(&format!("crates/{krate}/tests/it/"));
-        let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".rs"));
         let package =
             if krate == "jukinet" { krate.to_owned() } else { format!("jukinet-{krate}") };
-        let target = if in_tests { "--test=it" } else { "--lib" };
-        let filter = match stem {
-            None | Some("main" | "mod" | "lib" | "support") => String::new(),
-            Some(stem) => format!("{stem}::"),
-        };
-        found.insert(Writer { package, target, filter });
+        let target = if path.contains("/tests/it/") { "--test=it" } else { "--lib" };
+        found.entry((package, target)).or_default().insert(format!("{module}::"));
     }
     found
+}
+
+fn krate(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or_default()
+}
+
+/// Path, module name and text of every source whose tests could write a golden.
+fn sources(tree: &Tree) -> impl Iterator<Item = (&str, &str, &str)> {
+    tree.files.iter().filter_map(|file| {
+        let module = file.path.rsplit('/').next()?.strip_suffix(".rs")?;
+        let known = file.path.starts_with("crates/") && krate(&file.path) != "xtask";
+        let named = !["main", "mod", "lib"].contains(&module);
+        (known && named).then_some((file.path.as_str(), module, file.text.as_str()))
+    })
 }
 
 /// `cargo xtask golden`
 pub(crate) fn write_goldens(root: &Path) -> Result<String, Fault> {
     let writers = writers(&Tree::load(root)?);
-    for writer in &writers {
-        let words =
-            ["cargo", "test", "--quiet", "-p", &writer.package, writer.target, &writer.filter];
+    for ((package, target), modules) in &writers {
+        let mut words = vec!["cargo", "test", "--quiet", "-p", package, target, "--"];
+        words.extend(modules.iter().map(String::as_str));
         let variables = &[(VARIABLE, "write")];
         Call { words: &words, variables, quiet: true, limit: None }.run(root)?;
     }
-    Ok(format!("{} groups of tests wrote their goldens", writers.len()))
+    Ok(format!("{} crates wrote their goldens", writers.len()))
 }
 
 /// Path and content of every golden.
@@ -88,16 +101,20 @@ mod tests {
     fn writers_are_found_by_the_variable_they_read() {
         let reads = format!("std::env::var(\"{VARIABLE}\")");
         let tree = Tree::of(&[
+            ("crates/wire/tests/it/main.rs", "mod golden;"),
             ("crates/wire/tests/it/golden.rs", &reads),
+            ("crates/wire/tests/it/conversation.rs", "crate::golden::check(1)"),
+            ("crates/wire/tests/it/frame.rs", "crate::sample::frame()"),
             ("crates/law/src/organ.rs", &reads),
-            ("crates/law/src/query.rs", ""),
-            ("crates/xtask/src/main.rs", &reads),
+            ("crates/law/src/query.rs", "golden::check(1)"),
+            ("crates/xtask/src/shell.rs", &reads),
         ]);
-        let found: Vec<_> =
-            writers(&tree).into_iter().map(|w| (w.package, w.target, w.filter)).collect();
-        let expected =
-            [("jukinet-law", "--lib", "organ::"), ("jukinet-wire", "--test=it", "golden::")];
-        assert_eq!(found, expected.map(|(a, b, c)| (a.to_owned(), b, c.to_owned())));
+        let set = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        let expected = Writers::from([
+            (("jukinet-law".to_owned(), "--lib"), set(&["organ::"])),
+            (("jukinet-wire".to_owned(), "--test=it"), set(&["golden::", "conversation::"])),
+        ]);
+        assert_eq!(writers(&tree), expected);
     }
 
     #[test]

@@ -17,6 +17,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
+/// What tests may use besides: a model of the store plays the disk for the machines.
+const TESTS_MAY_USE: &[(&str, &[&str])] = &[("node", &["store"])];
+
 /// Crates that know no time, disk, network or randomness of their own.
 pub(super) const PURE: &[&str] = &["law", "wire", "ledger", "token", "node"];
 
@@ -93,7 +96,9 @@ pub(super) fn crate_table(tree: &Tree) -> Vec<Finding> {
         for dependency in dependencies {
             let name = dependency.name.strip_prefix("jukinet-").unwrap_or(&dependency.name);
             let ours = MAY_USE.iter().any(|(of_ours, _)| *of_ours == name);
-            if ours && !allowed.contains(&name) {
+            let mut tests = TESTS_MAY_USE.iter().filter(|(name, _)| *name == krate);
+            let in_tests = dependency.dev && tests.any(|(_, more)| more.contains(&name));
+            if ours && !allowed.contains(&name) && !in_tests {
                 let what = format!("{krate} may not depend on {name}");
                 found.push(Finding::new(path, dependency.line, what));
             }
@@ -143,6 +148,8 @@ mod tests {
         assert_eq!(bad("jukinet", "[dev-dependencies]\nlab = { path = \"../lab\" }\n"), 1);
         assert_eq!(bad("lab", "[dependencies]\njukinet = { path = \"../jukinet\" }\n"), 1);
         assert_eq!(bad("xtask", "[dependencies]\njukinet-law = { path = \"../law\" }\n"), 1);
+        assert_eq!(bad("node", "[dev-dependencies]\nstore.workspace = true\n"), 0);
+        assert_eq!(bad("node", "[dependencies]\nstore.workspace = true\n"), 1);
         assert_eq!(bad("another", ""), 1);
     }
 
