@@ -5,7 +5,6 @@
 //! unknown, and what is unknown is refused.
 
 use crate::affair::{Affair, Epoch};
-use crate::code::LocalGovernmentCode;
 use crate::municipality::{self, MunicipalityKind};
 use crate::organ::Organ;
 
@@ -46,45 +45,55 @@ pub fn names(affair: &Affair, organ: &Organ) -> bool {
     }
 }
 
-/// 福島県知事 is one prefecture; 都県知事, 都府県知事 and 府県知事 leave out the others by kind; every
-/// other wording means each prefecture (which rivers it manages is not in the column).
+/// 福島県知事 is one prefecture; 都県知事, 都府県知事 and 府県知事 leave out the others by kind. Every
+/// prefecture manages rivers of 河川法9条2項 or 10条1項.
 fn prefecture_named(column: &str, name: &str) -> bool {
-    let kinds: &[char] = match column {
-        "都県知事" => &['都', '県'],
-        "都府県知事" => &['都', '府', '県'],
-        "府県知事" => &['府', '県'],
-        // UNCERTAIN which: the Act on the victims of Minamata disease was not at hand.
-        column if column.ends_with("関係県の知事") => &['県'],
-        column => {
-            let named = column.strip_suffix("知事").unwrap_or_default();
-            let is_one = municipality::prefecture_named(named).is_some();
-            return !is_one || named == name;
-        }
-    };
-    name.ends_with(kinds)
+    match column {
+        "都県知事" => name.ends_with(['都', '県']),
+        "都府県知事" => name.ends_with(['都', '府', '県']),
+        "府県知事" => name.ends_with(['府', '県']),
+        "都道府県知事"
+        | "都道府県知事（自己利用）"
+        | "都道府県知事その他の執行機関"
+        | "都道府県知事又は教育委員会"
+        | "都道府県知事以外の執行機関"
+        | "教育委員会"
+        | "監査委員" => true,
+        column if column.starts_with("河川法") => true,
+        // UNCERTAIN which: 関係県 of the Act on Minamata disease, 認定地方公共団体, 特区地方公共団体.
+        column => column.strip_suffix("知事") == Some(name),
+    }
 }
 
 fn municipality_named(column: &str, name: &str, kind: MunicipalityKind) -> bool {
-    use MunicipalityKind::{City, DesignatedCity, DesignatedWard, SpecialWard, Town, Village};
-    let city = matches!(kind, City | DesignatedCity | SpecialWard);
-    let head = column.split('（').next().unwrap_or(column);
+    use MunicipalityKind::{City, DesignatedCity, DesignatedWard, SpecialWard};
     if kind == DesignatedWard {
         // The city's server asks, not the ward's (令31条: 市長).
         return false;
     }
     match column {
-        "広島市又は長崎市の長" => return matches!(name, "広島市" | "長崎市"),
-        "市町村長（指定都市の長を除く。）" => return kind != DesignatedCity,
-        _ => {}
+        "市町村長"
+        | "市町村長その他の執行機関"
+        | "選挙管理委員会"
+        | "教育委員会"
+        | "農業委員会" => true,
+        "広島市又は長崎市の長" => matches!(name, "広島市" | "長崎市"),
+        "市町村長（指定都市の長を除く。）" => kind != DesignatedCity,
+        "指定都市の長" => kind == DesignatedCity,
+        // 地域保健法5条1項 names these two itself, all other cities by cabinet order.
+        "保健所を設置する市又は特別区の長" => {
+            matches!(kind, DesignatedCity | SpecialWard)
+        }
+        // UNCERTAIN which towns and villages keep a 福祉事務所: none of them.
+        column if column.starts_with("市長") => {
+            matches!(kind, City | DesignatedCity | SpecialWard)
+        }
+        // UNCERTAIN which cities are 中核市 or 児童相談所設置市.
+        column if column.starts_with("指定都市又は") || column.starts_with("指定都市若しくは") => {
+            kind == DesignatedCity
+        }
+        // UNCERTAIN who else: 政令で定める市, 救助実施市, 災害発生市町村等, 認定地方公共団体, managers of
+        // rivers, 町村長 without a 福祉事務所.
+        _ => false,
     }
-    if column.ends_with("指定都市の長") && !column.contains("中核市") {
-        return kind == DesignatedCity;
-    }
-    if head.starts_with("町村長") {
-        return matches!(kind, Town | Village);
-    }
-    let everyone = ["市町村長", "選挙管理委員会", "教育委員会", "農業委員会", "監査委員"];
-    let town_too =
-        column.contains("町村長") || column.contains("市町村") || everyone.contains(&column);
-    city || town_too
 }
