@@ -13,7 +13,7 @@ use ledger::receipt::{EntryId, Receipt};
 use wire::{InquiryBody, NodeId, Reply, SignedInquiry, inquiry_digest};
 
 use crate::machine::{CallFailure, CallId, Ticket};
-use crate::member::{Member, center_id};
+use crate::member::{CALL_LOST_MS, Member, center_id};
 use crate::outbox::{Outbox, Parked};
 
 /// Most inquiries under way at once from one organ's terminals.
@@ -22,8 +22,25 @@ pub(crate) const FORWARDED_COUNT_MAX: usize = 1_024;
 /// The forwarding side of one organ.
 #[derive(Debug, Default)]
 pub(crate) struct Forwarder {
-    waiting: BTreeMap<EntryId, (Ticket, NodeId, Parked<SignedInquiry>)>,
-    asked: BTreeMap<CallId, Ticket>,
+    waiting: BTreeMap<EntryId, Waiting>,
+    /// In the order of the calls, therefore of time.
+    asked: BTreeMap<CallId, Asked>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    to: NodeId,
+    digest: [u8; 32],
+    parked: Parked<SignedInquiry>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    ticket: Ticket,
+    /// Of what was asked: the answer must be to that.
+    digest: [u8; 32],
+    until: Timestamp,
 }
 
 impl Forwarder {
@@ -48,32 +65,46 @@ impl Forwarder {
             out.unavailable(ticket, "no organ of that name answers inquiries");
             return;
         };
+        let digest = inquiry_digest(&signed.body);
         let entry = member
             .entry(EntryKind::Forwarded, now)
             .terminal(terminal.as_str())
             .card(body.card.as_str())
-            .request(&inquiry_digest(&signed.body));
+            .request(&digest);
         let entry = asked_for(entry, &body);
         let id = member.entry_id();
         let leaf = out.leaf(entry, None);
         let parked = out.park(id, vec![leaf], signed);
-        self.waiting.insert(id, (ticket, to, parked));
+        self.waiting.insert(id, Waiting { ticket, to, digest, parked });
     }
 
     /// The record is durable: the inquiry may go.
     pub(crate) fn recorded(
         &mut self,
         member: &mut Member,
+        now: Timestamp,
         receipt: Receipt,
         out: &mut Outbox,
     ) -> Option<Receipt> {
-        let Some((ticket, to, parked)) = self.waiting.remove(&receipt.entry()) else {
+        let Some(Waiting { ticket, to, digest, parked }) = self.waiting.remove(&receipt.entry())
+        else {
             return Some(receipt);
         };
         let call = member.call_id();
         out.forward_inquiry(call, to, parked, &receipt);
-        self.asked.insert(call, ticket);
+        let until = Timestamp(now.0.saturating_add(CALL_LOST_MS));
+        self.asked.insert(call, Asked { ticket, digest, until });
         None
+    }
+
+    /// Give up calls of which nothing was heard at all: each holds a place among the bounded many.
+    pub(crate) fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
+        while let Some(oldest) = self.asked.first_entry() {
+            if now < oldest.get().until {
+                return;
+            }
+            out.unavailable(oldest.remove().ticket, "the answering server is silent");
+        }
     }
 
     /// The answering server replied, or did not. `None`: it was our call; otherwise it is given back.
@@ -83,9 +114,11 @@ impl Forwarder {
         outcome: Result<Reply, CallFailure>,
         out: &mut Outbox,
     ) -> Option<Result<Reply, CallFailure>> {
-        let Some(ticket) = self.asked.remove(&call) else { return Some(outcome) };
+        let Some(Asked { ticket, digest, .. }) = self.asked.remove(&call) else {
+            return Some(outcome);
+        };
         match outcome {
-            Ok(reply) => out.pass_back(ticket, reply),
+            Ok(reply) => out.pass_back(ticket, &digest, reply),
             Err(CallFailure::Timeout) => out.unavailable(ticket, "the answering server is silent"),
             Err(_) => out.unavailable(ticket, "the answering server cannot be reached"),
         }

@@ -10,8 +10,8 @@ use wire::{NodeId, NoticeBatch, RelayedNotice};
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::Outbox;
-use crate::people::Overlay;
-use crate::ports::{Counter, Looked, Reads, Write};
+use crate::people::{Effect, Overlay};
+use crate::ports::{Counter, Looked, ReadError, Reads, Write};
 
 /// What to do with a batch of notices from one sender.
 pub(crate) struct Intake<'a> {
@@ -45,9 +45,9 @@ impl Intake<'_> {
                     .first(applied.first)
                     .last(applied.up_to)
                     .count(applied.taken);
-                let entry = match applied.set_aside {
-                    0 => entry,
-                    n => entry.note(format!("{n} set aside: not for this sender to notify")),
+                let entry = match applied.remark() {
+                    Some(remark) => entry.note(remark),
+                    None => entry,
                 };
                 member.note(entry, out);
                 out.acknowledge_notices(ticket, applied.up_to);
@@ -66,18 +66,25 @@ impl Intake<'_> {
     ) -> Looked<Applied> {
         let counter = Counter::AppliedFrom(self.from.node.clone());
         let before = reads.counter(&counter)?;
-        let mut applied = Applied { first: before + 1, up_to: before, taken: 0, set_aside: 0 };
+        let mut applied = Applied::after(before);
         let mut overlay = Overlay::new(reads);
-        for (sequence, relayed) in (batch.first_sequence..).zip(&batch.notices) {
+        for (place, relayed) in (0_u64..).zip(&batch.notices) {
+            // A sequence that does not exist is the sender's mistake, not a reason to fall over.
+            let Some(sequence) = batch.first_sequence.checked_add(place) else { break };
             if sequence <= applied.up_to {
                 continue;
             }
-            if sequence != applied.up_to + 1 {
+            if applied.up_to.checked_add(1) != Some(sequence) {
                 break;
             }
             if (self.belongs)(relayed) && relayed.notice.check().is_ok() {
-                overlay.apply(relayed.municipality, &relayed.notice, now, out)?;
-                if let (Some(onward), Ok(payload)) = (self.onward, relayed.encode()) {
+                match overlay.apply(relayed.municipality, &relayed.notice, now, out)? {
+                    Effect::Changed => {}
+                    Effect::Late => applied.late += 1,
+                    Effect::Unfounded => applied.unfounded += 1,
+                }
+                if let Some(onward) = self.onward {
+                    let payload = relayed.encode().map_err(|_| unsendable())?;
                     out.write(Write::Enqueue { to: onward.clone(), payload });
                 }
             } else {
@@ -86,6 +93,7 @@ impl Intake<'_> {
             applied.up_to = sequence;
             applied.taken += 1;
         }
+        overlay.finish(out);
         if applied.taken > 0 {
             out.write(Write::SetCounter(counter, applied.up_to));
         }
@@ -93,9 +101,38 @@ impl Intake<'_> {
     }
 }
 
+/// What was decoded can be encoded again; if it cannot, nothing of the batch is applied.
+fn unsendable() -> ReadError {
+    ReadError::Store("a notice cannot be encoded".to_owned())
+}
+
 struct Applied {
     first: u64,
     up_to: u64,
     taken: u64,
     set_aside: u64,
+    late: u64,
+    unfounded: u64,
+}
+
+impl Applied {
+    fn after(before: u64) -> Self {
+        let first = before.saturating_add(1);
+        Self { first, up_to: before, taken: 0, set_aside: 0, late: 0, unfounded: 0 }
+    }
+
+    /// What did not simply change a record, in words for the entry.
+    fn remark(&self) -> Option<String> {
+        let remarks = [
+            (self.set_aside, "set aside: not for this sender to notify"),
+            (self.late, "late: kept as history"),
+            (self.unfounded, "unfounded: nobody to change, or the code is taken"),
+        ];
+        let said: Vec<String> = remarks
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
 }

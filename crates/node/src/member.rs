@@ -1,21 +1,28 @@
 //! What every member of the network does alike: keep the signed directory, report to the center,
 //! number its calls and entries.
 
-use law::organ::Organ;
+use law::organ::{CardId, Organ};
 use law::time::Timestamp;
 use ledger::entry::{Entry, EntryBuilder, EntryKind};
 use ledger::receipt::EntryId;
-use wire::directory::{Directory, DirectoryError, Member as DirectoryMember, SignedDirectory};
-use wire::{Heartbeat, NodeId, Role};
+use wire::directory::{
+    Directory, DirectoryError, Member as DirectoryMember, MemberState, OperatorCardRow,
+    SignedDirectory,
+};
+use wire::{Heartbeat, MessageKind, NodeId, Role, may_say};
 
-use crate::machine::{CallId, Ticket};
-use crate::outbox::Outbox;
+use crate::machine::{CallId, Peer, Ticket};
+use crate::outbox::{CALL_PATIENCE_MS, Outbox};
 use crate::ports::{Counter, Reads, Write};
 
 /// How often a member reports to the center, milliseconds.
 pub const HEARTBEAT_EVERY_MS: u64 = 5_000;
 /// A directory older than this is asked for again (it is reissued every 60 s), milliseconds.
 pub const DIRECTORY_STALE_MS: u64 = 150_000;
+/// A call that was not even told to have failed by now is given up: nothing waits for ever.
+pub(crate) const CALL_LOST_MS: u64 = 4 * CALL_PATIENCE_MS;
+/// How often old request identifiers are forgotten, milliseconds: each time is a write.
+const FORGET_EVERY_MS: u64 = 5_000;
 
 /// What a machine must know of itself at start. From the configuration and the token; no secrets.
 #[derive(Clone, Debug)]
@@ -40,7 +47,8 @@ pub(crate) struct Member {
     next_entry: u64,
     heartbeat_due: Timestamp,
     fetch_due: Timestamp,
-    fetching: Option<CallId>,
+    fetching: Option<(CallId, Timestamp)>,
+    forget_due: Timestamp,
 }
 
 impl Member {
@@ -51,7 +59,7 @@ impl Member {
             let signed = SignedDirectory::decode(bytes).ok()?;
             let message = SignedDirectory::signing_bytes(&signed.body);
             let ours = token::verify::p256(&identity.directory_key, &message, &signed.signature);
-            if ours { Directory::decode(&signed.body).ok() } else { None }
+            if ours { Directory::decode(&signed.body).ok().map(sorted) } else { None }
         });
         Self {
             identity,
@@ -62,6 +70,7 @@ impl Member {
             heartbeat_due: Timestamp(0),
             fetch_due: Timestamp(0),
             fetching: None,
+            forget_due: Timestamp(0),
         }
     }
 
@@ -100,7 +109,40 @@ impl Member {
     }
 
     pub(crate) fn find(&self, node: &NodeId) -> Option<&DirectoryMember> {
-        self.directory.as_ref().and_then(|directory| directory.member(node))
+        let members = &self.directory.as_ref()?.members;
+        let place = members.binary_search_by(|member| member.id.cmp(node)).ok()?;
+        members.get(place)
+    }
+
+    /// Whether what this peer says is listened to: the conversation table lets its role say it here,
+    /// and the directory has it as that very member, not cut off. The sessions are judged by the same
+    /// table; this holds even where a session should not have come about.
+    ///
+    /// An expired directory still tells who is who: what is written must go on (V16); what is told to
+    /// anyone needs a current one, see [`Self::directory_at`].
+    pub(crate) fn hears(&self, from: &Peer, kind: MessageKind) -> bool {
+        if may_say(from.role, self.identity.role, kind).is_none() {
+            return false;
+        }
+        match from.role {
+            // Of the own office, pinned in the configuration.
+            Role::Terminal | Role::Feed => from.organ == self.identity.organ,
+            // Its signature is what counts, and a node without any directory must get one.
+            Role::Center if kind == MessageKind::DirectoryPush => true,
+            _ => self.find(&from.node).is_some_and(|member| {
+                member.role == from.role
+                    && member.organ == from.organ
+                    && member.state == MemberState::Active
+            }),
+        }
+    }
+
+    /// Forget old request identifiers, now and then.
+    pub(crate) fn forget_requests(&mut self, now: Timestamp, out: &mut Outbox) {
+        if now >= self.forget_due {
+            self.forget_due = Timestamp(now.0.saturating_add(FORGET_EVERY_MS));
+            out.write(Write::ForgetRequestsBefore(now));
+        }
     }
 
     /// Check a directory that arrived and put it in force when it is newer.
@@ -114,7 +156,7 @@ impl Member {
         let key = self.identity.directory_key;
         let current = self.directory.as_ref().map_or(0, |held| held.serial);
         let verify = token::verify::p256;
-        let directory = Directory::verify_after(&signed, key, now, verify, current)?;
+        let directory = sorted(Directory::verify_after(&signed, key, now, verify, current)?);
         let serial = directory.serial;
         if serial > current {
             out.write(Write::PutDirectory(bytes.clone()));
@@ -158,10 +200,12 @@ impl Member {
             .directory
             .as_ref()
             .is_none_or(|held| now.0 > held.issued_at.0.saturating_add(DIRECTORY_STALE_MS));
+        let lost = |(_, until): &mut (CallId, Timestamp)| now >= *until;
+        let _ = self.fetching.take_if(lost);
         if stale && now >= self.fetch_due && self.fetching.is_none() {
             self.fetch_due = Timestamp(now.0.saturating_add(HEARTBEAT_EVERY_MS));
             let call = self.call_id();
-            self.fetching = Some(call);
+            self.fetching = Some((call, Timestamp(now.0.saturating_add(CALL_LOST_MS))));
             out.fetch_directory(call, center);
         }
     }
@@ -174,16 +218,31 @@ impl Member {
         outcome: &Result<wire::Reply, crate::machine::CallFailure>,
         out: &mut Outbox,
     ) -> bool {
-        if self.fetching != Some(call) {
+        if self.fetching.take_if(|(fetching, _)| *fetching == call).is_none() {
             return false;
         }
-        self.fetching = None;
         if let Ok(wire::Reply::Directory(bytes)) = outcome {
             // A directory that does not verify is as good as none: the next fetch comes.
             let _ = self.take_directory(now, bytes.clone(), out);
         }
         true
     }
+}
+
+/// The lists are looked up by halves; they travel sorted, and here it is made sure.
+fn sorted(mut directory: Directory) -> Directory {
+    directory.members.sort_by(|a, b| a.id.cmp(&b.id));
+    directory.operators.sort_by(|a, b| a.card.cmp(&b.card));
+    directory
+}
+
+/// The row of an operator card in a directory that [`Member`] holds.
+pub(crate) fn operator_in<'a>(
+    directory: &'a Directory,
+    card: &CardId,
+) -> Option<&'a OperatorCardRow> {
+    let place = directory.operators.binary_search_by(|row| row.card.cmp(card)).ok()?;
+    directory.operators.get(place)
 }
 
 /// The center's node id: there is one center.

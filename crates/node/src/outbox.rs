@@ -214,13 +214,19 @@ impl Outbox {
         }
     }
 
-    /// Hand the answering server's reply to the terminal that asked. Nothing else is passed on.
-    pub(crate) fn pass_back(&mut self, ticket: Ticket, reply: Reply) {
-        match reply {
-            Reply::Answer(_) | Reply::Refusal(_) | Reply::Unavailable { .. } => {
-                self.reply(ticket, reply);
-            }
-            _ => self.unavailable(ticket, "the answering server broke the protocol"),
+    /// Hand the answering server's reply to the terminal that asked, if it is one to the inquiry with
+    /// this digest (J1). Nothing else is passed on.
+    pub(crate) fn pass_back(&mut self, ticket: Ticket, asked: &[u8; 32], reply: Reply) {
+        let ours = match &reply {
+            Reply::Answer(answer) => answer.digest == *asked,
+            Reply::Refusal(refusal) => refusal.digest == *asked,
+            Reply::Unavailable { .. } => true,
+            _ => false,
+        };
+        if ours {
+            self.reply(ticket, reply);
+        } else {
+            self.unavailable(ticket, "the answering server broke the protocol");
         }
     }
 
@@ -294,5 +300,42 @@ impl Outbox {
     /// Stop: an invariant is broken.
     pub(crate) fn stop(&mut self, reason: String) {
         self.parts.broken = Some(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(entry: u64) -> Receipt {
+        Receipt::assert_durable(EntryId(entry), "jukinet.example/center", 0, 1)
+    }
+
+    fn parked(out: &mut Outbox) -> Parked<(Ticket, [u8; 32], Denial)> {
+        out.park(EntryId(1), Vec::new(), (Ticket(1), [1; 32], Denial::QueryShape))
+    }
+
+    #[test]
+    fn the_receipt_of_its_entry_opens_what_is_parked() {
+        let mut out = Outbox::new();
+        let waiting = parked(&mut out);
+        assert!(out.parts.replies.is_empty());
+        out.refuse(waiting, receipt(1));
+        let parts = out.into_parts();
+        assert_eq!(parts.replies.len(), 1);
+        assert_eq!(parts.broken, None);
+    }
+
+    #[test]
+    fn the_receipt_of_another_entry_opens_nothing_and_stops_the_machine() {
+        let mut out = Outbox::new();
+        let waiting = parked(&mut out);
+        out.refuse(waiting, receipt(2));
+        let signed = SignedInquiry { body: vec![1], signature: vec![2] };
+        let inquiry = out.park(EntryId(3), Vec::new(), signed);
+        out.forward_inquiry(CallId(1), NodeId::center(), inquiry, &receipt(1));
+        let parts = out.into_parts();
+        assert!(parts.replies.is_empty() && parts.calls.is_empty());
+        assert!(parts.broken.is_some_and(|reason| reason.contains("entry")));
     }
 }

@@ -137,8 +137,9 @@ pub trait Reads {
     fn entries_count(&self) -> Looked<u64>;
 }
 
-/// One change to what is kept. Applied in order inside the open group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One change to what is kept. Applied in order inside the open group; [`Write::AppendHistory`] after
+/// all others, to whoever has the code by then.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Write {
     /// Insert, or replace the row of the same code.
     PutResident(Held),
@@ -175,6 +176,27 @@ pub enum Write {
         subject: RecordCode,
         entry: ForeignEntry,
     },
+}
+
+/// Prints which write it is: queue payloads and residents are nobody's business in a log.
+impl std::fmt::Debug for Write {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Self::PutResident(_) => "PutResident",
+            Self::ReplaceCode { .. } => "ReplaceCode",
+            Self::AppendHistory { .. } => "AppendHistory",
+            Self::SetCounter(counter, value) => {
+                return write!(f, "SetCounter({counter:?}, {value})");
+            }
+            Self::Enqueue { to, .. } => return write!(f, "Enqueue({to}, …)"),
+            Self::Acknowledge { to, up_to } => return write!(f, "Acknowledge({to}, {up_to})"),
+            Self::RequestSeen { .. } => "RequestSeen",
+            Self::ForgetRequestsBefore(_) => "ForgetRequestsBefore",
+            Self::PutDirectory(_) => "PutDirectory",
+            Self::PutForeign { .. } => "PutForeign",
+        };
+        write!(f, "{name}(…)")
+    }
 }
 
 /// One leaf of the ledger to be.

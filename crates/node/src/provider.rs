@@ -5,8 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use law::affair::{Channel, Epoch};
-use law::inquiry::{Agreement, Denial, Held, Inquiry, Permit, ProvidedPerson, Release, authorize};
+use law::affair::Epoch;
+use law::inquiry::{
+    ASKED_AT_SKEW_MS_MAX, Agreement, Denial, Held, Inquiry, Permit, ProvidedPerson, Release,
+    authorize,
+};
 use law::organ::{OperatorStanding, Organ};
 use law::query::{PROVISION_PERSONS_MAX, Query, QueryDraft};
 use law::time::Timestamp;
@@ -17,7 +20,7 @@ use wire::{InquiryBody, SignedInquiry, inquiry_digest};
 
 use crate::forwarder::asked_for;
 use crate::machine::{Peer, Ticket};
-use crate::member::Member;
+use crate::member::{Member, operator_in};
 use crate::outbox::{Outbox, Parked};
 use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Looked, Reads, Write};
 
@@ -95,7 +98,7 @@ impl Provider {
         (body, signed, digest): (&InquiryBody, &SignedInquiry, [u8; 32]),
         reads: &dyn Reads,
     ) -> Looked<Result<Release, Denial>> {
-        let Some(asker) = peer.organ.clone() else {
+        let Some(asker) = peer.organ else {
             return Ok(Err(Denial::OperatorUnknown));
         };
         let mut operator = standing(directory, body, &signed.signature, &digest);
@@ -104,12 +107,12 @@ impl Provider {
             standing.signature_valid &= body.organ == asker && body.responder == self.organ;
         }
         let inquiry = Inquiry {
-            agreement: agreement(directory, &asker),
+            agreement: agreement(directory, &asker, now),
             asker,
-            responder: self.organ.clone(),
+            responder: self.organ,
             affair: body.affair.clone(),
             case_number: body.case_number.clone(),
-            channel: Channel::Immediate,
+            channel: body.channel,
             epoch: epoch(directory),
             operator,
             query: body.query.clone(),
@@ -139,14 +142,14 @@ impl Provider {
             vec![out.leaf(entry, None)]
         } else {
             let keys: Vec<&str> = release.items().iter().map(|item| item.key()).collect();
-            let items = keys.join(" ");
+            let items = keys.join(",");
             let mut about = |code: &law::code::RecordCode| {
                 let entry = describe(member.entry(EntryKind::Provision, now), asked);
                 out.leaf(entry.items(items.as_str()), Some(*code))
             };
             release.subjects().iter().map(&mut about).collect()
         };
-        remember(asked, out);
+        remember_request(now, asked.body.map(|body| (body.request, body.asked_at)), out);
         let id = member.entry_id();
         let parked = out.park(id, leaves, (asked.ticket, release));
         self.waiting.insert(id, Waiting::Answer(parked));
@@ -163,7 +166,7 @@ impl Provider {
         let entry = describe(member.entry(EntryKind::Refusal, now), asked);
         let entry = entry.rule(denial.public().rule);
         let leaf = out.leaf(entry, None);
-        remember(asked, out);
+        remember_request(now, asked.body.map(|body| (body.request, body.asked_at)), out);
         let id = member.entry_id();
         let parked = out.park(id, vec![leaf], (asked.ticket, asked.digest, denial));
         self.waiting.insert(id, Waiting::Refusal(parked));
@@ -187,12 +190,12 @@ pub(crate) fn card_standing(
     signature: &[u8],
     digest: &[u8; 32],
 ) -> Option<OperatorStanding> {
-    let row = directory.operator(card)?;
+    let row = operator_in(directory, card)?;
     let signature_valid = <&[u8; 64]>::try_from(signature)
         .is_ok_and(|signature| token::verify::p256_digest(&row.public_key, digest, signature));
     Some(OperatorStanding {
         card: row.card.clone(),
-        organ: row.organ.clone(),
+        organ: row.organ,
         class: row.class,
         affairs: row.affairs.clone(),
         revoked: row.revoked,
@@ -211,9 +214,10 @@ fn standing(
     card_standing(directory, &body.card, signature, digest)
 }
 
-fn agreement(directory: &Directory, asker: &Organ) -> Option<Agreement> {
+/// The agreement in force; where there is none, an ended one is as good as none to `law`.
+fn agreement(directory: &Directory, asker: &Organ, now: Timestamp) -> Option<Agreement> {
     let Organ::Agency(agency) = asker else { return None };
-    directory.agreements.iter().find(|agreement| &agreement.agency == agency).cloned()
+    directory.agreement(agency, now.date_in_japan()).cloned()
 }
 
 /// The epoch of the law in force: part of the signed directory, so that all members agree.
@@ -277,12 +281,18 @@ fn mode_key(query: &QueryDraft) -> &'static str {
     }
 }
 
-/// Against replay: the identifier is kept longer than a signed time may differ from ours.
-fn remember(asked: &Asked<'_>, out: &mut Outbox) {
-    if let Some(body) = asked.body {
-        let until = body.asked_at.0.saturating_add(2 * law::inquiry::ASKED_AT_SKEW_MS_MAX);
-        let until = Timestamp(until);
-        out.write(Write::RequestSeen { request: body.request, until });
+/// Against replay: a request of about now is remembered until its signed time is stale here for
+/// certain. One of another time is refused for that alone; remembering it until a time that nobody
+/// has vouched for would let a stranger fill the memory.
+pub(crate) fn remember_request(
+    now: Timestamp,
+    asked: Option<([u8; 16], Timestamp)>,
+    out: &mut Outbox,
+) {
+    let Some((request, asked_at)) = asked else { return };
+    if asked_at.distance_ms(now) <= ASKED_AT_SKEW_MS_MAX {
+        let until = Timestamp(asked_at.0.saturating_add(2 * ASKED_AT_SKEW_MS_MAX));
+        out.write(Write::RequestSeen { request, until });
     }
 }
 

@@ -33,6 +33,10 @@ impl Agency {
         request: Request,
         out: &mut Outbox,
     ) {
+        if !self.member.hears(from, request.kind()) {
+            out.unavailable(ticket, "this is not said to an agency");
+            return;
+        }
         match (from.role, request) {
             (Role::Terminal, Request::Inquiry(signed)) => {
                 let asked = (&from.node, ticket);
@@ -59,11 +63,12 @@ impl Machine for Agency {
                 }
             }
             Input::Recorded(receipt) => {
-                let _ = self.forwarder.recorded(&mut self.member, receipt, &mut out);
+                let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
             }
             Input::Signed { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
+                self.forwarder.tick(now, &mut out);
             }
         }
         out

@@ -4,7 +4,7 @@
 //! The ledger itself is the source: a durable counter says how far it was gone through, so that no
 //! provision can be forgotten by a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use law::code::RecordCode;
 use law::time::Timestamp;
@@ -16,17 +16,24 @@ use crate::machine::{CallFailure, CallId};
 use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::ports::{Counter, Looked, OpenEntry, Reads, Write};
-use crate::queue::Sender;
+use crate::queue::{Acknowledged, Sender};
 
 /// Ledger entries gone through in one step.
 pub(super) const ENTRIES_PER_STEP_COUNT_MAX: usize = 256;
 /// Rows in one batch: each carries its proof, about 2 kB.
 pub(super) const ROWS_PER_BATCH_COUNT_MAX: usize = wire::limits::BATCH_DISCLOSURES_COUNT_MAX;
 
+/// Steps gone through at once before a change of code is applied.
+const STEPS_AT_ONCE_COUNT_MAX: usize = 16;
+
 /// One sender per prefecture.
 #[derive(Debug, Default)]
 pub(super) struct Handover {
+    /// Of the directory from which the senders were made.
+    serial: u64,
     senders: BTreeMap<NodeId, Sender>,
+    /// Prefectures for which something may wait: the others are not even looked at.
+    busy: BTreeSet<NodeId>,
 }
 
 impl Handover {
@@ -37,67 +44,128 @@ impl Handover {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
-        // A look-up that fails now is tried again at the next tick; nothing is skipped.
-        let _ = queue_new(reads, out);
-        let prefectures: Vec<NodeId> =
-            member.directory_at(now).map_or_else(Vec::new, |directory| {
-                let is = |m: &&wire::directory::Member| m.role == Role::Prefecture;
-                directory.members.iter().filter(is).map(|m| m.id.clone()).collect()
-            });
-        for to in prefectures {
-            let sender = self.senders.entry(to.clone()).or_insert_with(|| Sender::new(to.clone()));
-            if let Ok(Some(batch)) = next_batch(sender, now, reads) {
-                let call = member.call_id();
-                sender.sent(call);
-                out.hand_over(call, to, batch);
-            }
+        self.meet(member);
+        if member.directory_at(now).is_some() {
+            self.send(member, now, reads, out);
         }
+        // A look-up that fails now is tried again at the next tick; nothing is skipped.
+        let Ok(from) = reads.counter(&Counter::Disclosed) else { return };
+        let mut staged = Outbox::new();
+        if let Ok(Some(step)) = queue_new(from, reads, &mut staged) {
+            out.absorb(staged);
+            self.busy.extend(step.to);
+            out.again();
+        }
+    }
+
+    /// Queue everything provided so far, whoever it concerns: after a change of code the residents
+    /// would no longer be found under the code that the entries name. `false`: there is more than
+    /// can be gone through now.
+    pub(super) fn catch_up(&mut self, reads: &dyn Reads, out: &mut Outbox) -> Looked<bool> {
+        let mut from = reads.counter(&Counter::Disclosed)?;
+        let mut staged = Outbox::new();
+        let mut to = BTreeSet::new();
+        let mut whole = false;
+        for _ in 0..STEPS_AT_ONCE_COUNT_MAX {
+            let Some(step) = queue_new(from, reads, &mut staged)? else {
+                whole = true;
+                break;
+            };
+            from = step.up_to;
+            to.extend(step.to);
+        }
+        out.absorb(staged);
+        self.busy.extend(to);
+        Ok(whole)
+    }
+
+    /// A sender for each prefecture of the directory, made anew when the directory changes.
+    fn meet(&mut self, member: &Member) {
+        let Some(directory) = member.directory.as_ref() else { return };
+        if directory.serial == self.serial {
+            return;
+        }
+        self.serial = directory.serial;
+        for prefecture in directory.members.iter().filter(|m| m.role == Role::Prefecture) {
+            let id = &prefecture.id;
+            self.senders.entry(id.clone()).or_insert_with(|| {
+                self.busy.insert(id.clone());
+                Sender::new(id.clone())
+            });
+        }
+        self.senders.retain(|id, _| member.find(id).is_some());
+    }
+
+    fn send(&mut self, member: &mut Member, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        let senders = &mut self.senders;
+        self.busy.retain(|to| {
+            let Some(sender) = senders.get_mut(to) else { return true };
+            match next_batch(sender, now, reads) {
+                Ok(Next::Batch(batch)) => {
+                    let call = member.call_id();
+                    sender.sent(now, call);
+                    out.hand_over(call, to.clone(), batch);
+                    true
+                }
+                Ok(Next::Later) | Err(_) => true,
+                Ok(Next::Empty) => false,
+            }
+        });
     }
 
     pub(super) fn replied(
         &mut self,
+        member: &mut Member,
         now: Timestamp,
-        call: CallId,
-        outcome: &Result<Reply, CallFailure>,
+        (call, outcome): (CallId, &Result<Reply, CallFailure>),
         reads: &dyn Reads,
         out: &mut Outbox,
     ) -> bool {
         let Some(sender) = self.senders.values_mut().find(|sender| sender.owns(call)) else {
             return false;
         };
-        let before = reads.queue_bounds(&sender.to).map_or(0, |(acknowledged, _)| acknowledged);
-        match outcome {
-            Ok(Reply::DisclosureAck { applied }) if *applied > before => {
-                sender.acknowledged(*applied, reads, out);
-                out.again();
+        let Ok(Reply::DisclosureAck { applied }) = outcome else {
+            sender.failed(now);
+            return true;
+        };
+        match sender.acknowledged(now, *applied, reads, out) {
+            Acknowledged::Further => out.again(),
+            Acknowledged::Nothing => {}
+            Acknowledged::Disputed => {
+                let entry = member.entry(EntryKind::Stopped, now).terminal(sender.to.as_str());
+                let remark = "disclosures stopped: more was acknowledged than was sent";
+                member.note(entry.note(remark), out);
             }
-            _ => sender.failed(now),
         }
         true
     }
 }
 
-/// Put what was provided since the last step into the queues of the prefectures concerned.
-fn queue_new(reads: &dyn Reads, out: &mut Outbox) -> Looked<()> {
-    let from = reads.counter(&Counter::Disclosed)?;
+/// How far one step went, and for whom something was queued.
+struct Step {
+    up_to: u64,
+    to: BTreeSet<NodeId>,
+}
+
+/// Put what was provided from ledger index `from` on into the queues of the prefectures concerned.
+/// `None`: there is nothing new.
+fn queue_new(from: u64, reads: &dyn Reads, out: &mut Outbox) -> Looked<Option<Step>> {
     let entries = reads.entries_from(from, ENTRIES_PER_STEP_COUNT_MAX)?;
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let mut staged = Outbox::new();
+    // By the index of the last one: entries past their term are not given and leave gaps.
+    let Some(up_to) = entries.last().map(|open| open.index.saturating_add(1)) else {
+        return Ok(None);
+    };
+    let mut to = BTreeSet::new();
     for open in &entries {
         let Some(subject) = provided_subject(open) else { continue };
         let Some(held) = reads.resident(&subject)? else { continue };
-        let Some(to) = prefecture_node(held.identity.municipality.prefecture()) else { continue };
-        staged.write(Write::Enqueue { to, payload: open.index.to_be_bytes().to_vec() });
+        let Some(node) = prefecture_node(held.identity.municipality.prefecture()) else { continue };
+        let payload = open.index.to_be_bytes().to_vec();
+        out.write(Write::Enqueue { to: node.clone(), payload });
+        to.insert(node);
     }
-    let up_to = from + entries.len() as u64;
-    staged.write(Write::SetCounter(Counter::Disclosed, up_to));
-    out.absorb(staged);
-    if entries.len() == ENTRIES_PER_STEP_COUNT_MAX {
-        out.again();
-    }
-    Ok(())
+    out.write(Write::SetCounter(Counter::Disclosed, up_to));
+    Ok(Some(Step { up_to, to }))
 }
 
 fn provided_subject(open: &OpenEntry) -> Option<RecordCode> {
@@ -108,22 +176,30 @@ fn provided_subject(open: &OpenEntry) -> Option<RecordCode> {
     entry.subject()
 }
 
+enum Next {
+    Batch(DisclosureBatch),
+    /// In flight, in its wait, or not covered by a signed checkpoint yet.
+    Later,
+    Empty,
+}
+
 /// The next rows for one prefecture, as far as the signed checkpoint covers them.
-fn next_batch(
-    sender: &Sender,
-    now: Timestamp,
-    reads: &dyn Reads,
-) -> Looked<Option<DisclosureBatch>> {
-    let Some(next) = sender.next(now, reads)? else { return Ok(None) };
+fn next_batch(sender: &Sender, now: Timestamp, reads: &dyn Reads) -> Looked<Next> {
+    let Some(next) = sender.next(now, ROWS_PER_BATCH_COUNT_MAX, reads)? else {
+        return Ok(if sender.is_waiting(now) { Next::Later } else { Next::Empty });
+    };
     let mut rows = Vec::new();
-    for (sequence, payload) in next.items.into_iter().take(ROWS_PER_BATCH_COUNT_MAX) {
+    for (sequence, payload) in next.items {
         let Ok(index) = payload.try_into().map(u64::from_be_bytes) else { break };
         let Some(proof) = reads.proof(index)? else { break };
-        let Some(open) = reads.entries_from(index, 1)?.pop() else { break };
+        let open = reads.entries_from(index, 1)?.pop().filter(|open| open.index == index);
+        let Some(open) = open else { break };
         let Some(subject) = provided_subject(&open) else { break };
         let OpenEntry { entry, salt, .. } = open;
         rows.push(DisclosureRow { sequence, subject, entry, salt, proof });
     }
     let first = rows.first().map(|row| row.sequence);
-    Ok(first.map(|first_sequence| DisclosureBatch { first_sequence, rows }))
+    Ok(first.map_or(Next::Later, |first_sequence| {
+        Next::Batch(DisclosureBatch { first_sequence, rows })
+    }))
 }

@@ -6,6 +6,7 @@ mod directory;
 mod disclosure;
 mod network;
 
+use law::change::ChangeKind;
 use law::organ::Organ;
 use law::time::Timestamp;
 use ledger::receipt::Receipt;
@@ -15,7 +16,7 @@ use crate::intake::Intake;
 use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
 use crate::member::{Identity, Member};
 use crate::outbox::Outbox;
-use crate::ports::{Reads, Write};
+use crate::ports::Reads;
 use crate::provider::Provider;
 use directory::Issuer;
 use disclosure::Handover;
@@ -29,6 +30,7 @@ pub struct Center {
     issuer: Issuer,
     handover: Handover,
     room: Room,
+    tick_asked: bool,
 }
 
 impl Center {
@@ -41,6 +43,7 @@ impl Center {
             issuer: Issuer::default(),
             handover: Handover::default(),
             room: Room::default(),
+            tick_asked: false,
         }
     }
 
@@ -52,6 +55,10 @@ impl Center {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
+        if !self.member.hears(from, request.kind()) {
+            out.unavailable(ticket, "this is not said to the center");
+            return;
+        }
         match (from.role, request) {
             (Role::Prefecture, Request::Notices(batch)) => {
                 self.notified(now, (from, ticket), &batch, reads, out);
@@ -65,7 +72,7 @@ impl Center {
                 None => out.unavailable(ticket, "no directory was issued yet"),
             },
             (_, Request::Heartbeat(beat)) => {
-                self.room.reported(now, &from.node, beat);
+                self.room.reported(&self.member, now, &from.node, beat);
                 out.heartbeat_ack(ticket);
             }
             (Role::Terminal, Request::StatusQuery(signed)) => {
@@ -89,6 +96,16 @@ impl Center {
             out.unavailable(ticket, "the sender is no prefecture");
             return;
         };
+        let recodes = |row: &RelayedNotice| row.notice.reason.kind() == ChangeKind::Code;
+        if batch.notices.iter().any(recodes) {
+            match self.handover.catch_up(reads, out) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => {
+                    out.unavailable(ticket, "what was provided is still being handed over");
+                    return;
+                }
+            }
+        }
         let belongs = |relayed: &RelayedNotice| {
             relayed.municipality.prefecture() == area
                 && relayed.notice.record.municipality == relayed.municipality
@@ -105,7 +122,8 @@ impl Center {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
-        if !self.handover.replied(now, call, &outcome, reads, out) {
+        let answered = (call, &outcome);
+        if !self.handover.replied(&mut self.member, now, answered, reads, out) {
             let _ = self.member.replied(now, call, &outcome, out);
         }
     }
@@ -113,14 +131,19 @@ impl Center {
     fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) {
         let rest = self.provider.recorded(receipt, out);
         let _ = rest.and_then(|receipt| self.room.recorded(receipt, out));
-        // What was just recorded may concern residents whose prefecture is to know.
-        out.again();
+        // What was just recorded may concern residents whose prefecture is to know: one tick for all
+        // that this group recorded.
+        if !self.tick_asked {
+            self.tick_asked = true;
+            out.again();
+        }
     }
 
     fn tick(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        self.tick_asked = false;
         self.issuer.tick(&mut self.member, now, out);
         self.handover.tick(&mut self.member, now, reads, out);
-        out.write(Write::ForgetRequestsBefore(now));
+        self.member.forget_requests(now, out);
     }
 }
 

@@ -14,8 +14,8 @@ use wire::{
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
-use crate::ports::{Reads, Write};
-use crate::provider::card_standing;
+use crate::ports::Reads;
+use crate::provider::{PARKED_COUNT_MAX, card_standing, remember_request};
 
 enum Waiting {
     Status(Parked<(Ticket, ObservationPermit, NetworkStatus)>),
@@ -36,8 +36,18 @@ impl std::fmt::Debug for Room {
 }
 
 impl Room {
-    /// A member reported. Only members of the directory get this far, so the map is bounded by it.
-    pub(super) fn reported(&mut self, now: Timestamp, node: &NodeId, beat: Heartbeat) {
+    /// A member reported. Only members of the directory get this far; who has left it is forgotten.
+    pub(super) fn reported(
+        &mut self,
+        member: &Member,
+        now: Timestamp,
+        node: &NodeId,
+        beat: Heartbeat,
+    ) {
+        let known = member.directory.as_ref().map_or(0, |directory| directory.members.len());
+        if self.last.len() > known {
+            self.last.retain(|id, _| member.find(id).is_some());
+        }
         self.last.insert(node.clone(), (now, beat));
     }
 
@@ -50,6 +60,10 @@ impl Room {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
+        if self.waiting.len() >= PARKED_COUNT_MAX {
+            out.unavailable(ticket, "too many requests are waiting");
+            return;
+        }
         let digest = query_digest(&signed.body);
         let body = QueryBody::decode(&signed.body).ok();
         let Some(body) = body.filter(|body| matches!(body.purpose, Purpose::NetworkStatus)) else {
@@ -62,18 +76,20 @@ impl Room {
             out.unavailable(ticket, "no valid directory is held");
             return;
         };
-        let operator = card_standing(directory, &body.card, &signed.signature, &digest);
+        let mut operator = card_standing(directory, &body.card, &signed.signature, &digest);
+        if let Some(standing) = operator.as_mut() {
+            // What was signed names the organ; a session cannot lend it to another.
+            standing.signature_valid &= from.organ.as_ref() == Some(&body.organ);
+        }
         let request = ObservationRequest {
-            asker: body.organ.clone(),
+            asker: body.organ,
             operator,
             asked_at: body.asked_at,
             now,
             replayed,
         };
-        let until = body.asked_at.0.saturating_add(2 * law::inquiry::ASKED_AT_SKEW_MS_MAX);
-        out.write(Write::RequestSeen { request: body.request, until: Timestamp(until) });
+        remember_request(now, Some((body.request, body.asked_at)), out);
         let verdict = observe(request);
-        let status = self.status(member, now, reads);
         let kind = if verdict.is_ok() { EntryKind::StatusShown } else { EntryKind::Refusal };
         let entry = member
             .entry(kind, now)
@@ -84,6 +100,7 @@ impl Room {
         let id = member.entry_id();
         let waiting = match verdict {
             Ok(permit) => {
+                let status = self.status(member, now, reads);
                 let leaf = out.leaf(entry, None);
                 Waiting::Status(out.park(id, vec![leaf], (ticket, permit, status)))
             }

@@ -33,6 +33,10 @@ impl Exchange {
         request: Request,
         out: &mut Outbox,
     ) {
+        if !self.member.hears(from, request.kind()) {
+            out.unavailable(ticket, "this is not said to an exchange");
+            return;
+        }
         match (from.role, request) {
             (Role::Center, Request::DirectoryPush(bytes)) => {
                 self.member.directory_pushed(now, ticket, bytes, out);

@@ -4,7 +4,7 @@
 //! A row that cannot be true is rejected by name and the others are applied; the same file can be
 //! sent again.
 
-use law::change::{ChangeKind, ChangeNotice, ChangeReason};
+use law::change::{ChangeKind, ChangeNotice, ChangeReason, NoticeFault};
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
 use wire::{FeedBatch, FeedOutcome, FeedRow, FeedVerdict, RelayedNotice};
@@ -16,10 +16,6 @@ use crate::people::Overlay;
 use crate::ports::{Counter, Looked, ReadError, Reads, Write};
 
 /// What one row would do, after everything before it in the file.
-struct Checked {
-    verdict: Verdict,
-}
-
 enum Verdict {
     Apply,
     Duplicate,
@@ -36,16 +32,19 @@ impl Municipality {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
+        if self.notices.is_disputed() {
+            out.unavailable(ticket, "the queue to the prefecture has to be settled first");
+            return;
+        }
         let mut staged = Outbox::new();
         match self.feed_rows(now, batch, reads, &mut staged) {
             Ok(outcomes) => {
                 out.absorb(staged);
                 let accepted = |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Accepted { .. });
                 let taken = outcomes.iter().filter(accepted).count() as u64;
-                if taken > 0 {
-                    let rejected =
-                        |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Rejected { .. });
-                    let rejected = outcomes.iter().filter(rejected).count();
+                let rejected = |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Rejected { .. });
+                let rejected = outcomes.iter().filter(rejected).count();
+                if taken > 0 || rejected > 0 {
                     let entry = self.member.entry(EntryKind::FeedReceived, now).count(taken);
                     let entry = entry.note(format!("{rejected} rows rejected"));
                     self.member.note(entry, out);
@@ -70,8 +69,7 @@ impl Municipality {
         let (_, mut queued) = reads.queue_bounds(&self.notices.to)?;
         let mut outcomes = Vec::with_capacity(batch.rows.len());
         for row in &batch.rows {
-            let checked = self.check(now, row, fed_up_to, &overlay)?;
-            let verdict = match checked.verdict {
+            let verdict = match self.check(now, row, fed_up_to, &overlay)? {
                 Verdict::Duplicate => FeedVerdict::Duplicate,
                 Verdict::Reject { column, rule, remedy } => FeedVerdict::Rejected {
                     column: column.to_owned(),
@@ -95,6 +93,7 @@ impl Municipality {
             };
             outcomes.push(FeedOutcome { row: row.row, outcome: verdict });
         }
+        overlay.finish(out);
         if fed_up_to > fed_before {
             out.write(Write::SetCounter(Counter::Feed, fed_up_to));
         }
@@ -107,26 +106,21 @@ impl Municipality {
         row: &FeedRow,
         fed_up_to: u64,
         overlay: &Overlay<'_>,
-    ) -> Looked<Checked> {
+    ) -> Looked<Verdict> {
         let notice = &row.notice;
         if row.sequence.is_some_and(|sequence| sequence <= fed_up_to) {
-            return Ok(Checked { verdict: Verdict::Duplicate });
+            return Ok(Verdict::Duplicate);
         }
-        let verdict = if notice.record.municipality != self.code {
+        Ok(if notice.record.municipality != self.code {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
-        } else if notice.check().is_err() {
-            reject(
-                "previous_code",
-                "notice-shape",
-                "a code change, and only it, has a previous code",
-            )
+        } else if let Err(fault) = notice.check() {
+            misshapen(fault)
         } else if notice.changed_on > now.date_in_japan() && notice.reason != ChangeReason::MovedOut
         {
             reject("changed_on", "in-the-future", "only a planned moving-out may lie ahead")
         } else {
             against_register(notice, row.sequence.is_none(), overlay)?
-        };
-        Ok(Checked { verdict })
+        })
     }
 }
 
@@ -134,24 +128,34 @@ fn reject(column: &'static str, rule: &'static str, remedy: &'static str) -> Ver
     Verdict::Reject { column, rule, remedy }
 }
 
-/// Whether the change fits what is held. Without the sender's own sequence number, a row that would
-/// change nothing is the same row sent again.
+/// What one notice shows by itself, in words for the person at the register system.
+fn misshapen(fault: NoticeFault) -> Verdict {
+    let (rule, remedy) = match fault {
+        NoticeFault::PreviousCodeMissing => ("previous-code-missing", "give the code replaced"),
+        NoticeFault::PreviousCodeUnexpected => {
+            ("previous-code-unexpected", "only a change of code has a previous code")
+        }
+        NoticeFault::PreviousCodeSame => ("previous-code-same", "give two different codes"),
+        NoticeFault::NotAMunicipality => {
+            ("not-a-municipality", "give the municipality that holds the record")
+        }
+        NoticeFault::BornAfterChange => ("born-after-change", "check both dates"),
+    };
+    reject(fault.column(), rule, remedy)
+}
+
+/// Whether the change fits what is held. Without the sender's own sequence number, a row by which the
+/// person stands or stood exactly so is the same row sent again.
 fn against_register(
     notice: &ChangeNotice,
     unnumbered: bool,
     overlay: &Overlay<'_>,
 ) -> Looked<Verdict> {
-    let held = overlay.resident(&notice.record.code)?;
-    if let (true, Some(held)) = (unnumbered, &held) {
-        let deletion = notice.reason.kind() == ChangeKind::Deletion;
-        let same_change = held
-            .change
-            .as_ref()
-            .is_some_and(|change| change.reason == notice.reason && change.on == notice.changed_on);
-        if held.identity == notice.record && held.removed == deletion && same_change {
-            return Ok(Verdict::Duplicate);
-        }
+    if unnumbered && overlay.took(notice)? {
+        return Ok(Verdict::Duplicate);
     }
+    let held = overlay.resident(&notice.record.code)?;
+    let known = held.is_some();
     let current = held.is_some_and(|held| !held.removed);
     Ok(match notice.reason.kind() {
         ChangeKind::Entry if current => {
@@ -160,7 +164,8 @@ fn against_register(
         ChangeKind::Deletion | ChangeKind::Correction if !current => {
             reject("record_code", "not-recorded", "enter the person first, or check the code")
         }
-        ChangeKind::Code if current => {
+        // Also the code of someone who has left: what is recorded about it is not another's.
+        ChangeKind::Code if known => {
             reject("record_code", "code-in-use", "take another unused code of the pool")
         }
         ChangeKind::Code => match notice.previous_code {
@@ -168,7 +173,8 @@ fn against_register(
                 Some(held) if !held.removed => Verdict::Apply,
                 _ => reject("previous_code", "not-recorded", "check the previous code"),
             },
-            None => reject("previous_code", "missing", "give the code that was replaced"),
+            // 令30条の5四号 「なければその旨」: entered ex officio for someone who had none.
+            None => Verdict::Apply,
         },
         _ => Verdict::Apply,
     })

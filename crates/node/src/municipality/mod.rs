@@ -7,7 +7,7 @@ mod feed;
 
 use law::code::LocalGovernmentCode;
 use law::time::Timestamp;
-use wire::{NodeId, NoticeBatch, RelayedNotice, Reply, Request, Role};
+use wire::{NodeId, Reply, Request, Role};
 
 use crate::forwarder::Forwarder;
 use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
@@ -46,6 +46,10 @@ impl Municipality {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
+        if !self.member.hears(from, request.kind()) {
+            out.unavailable(ticket, "this is not said to a municipality");
+            return;
+        }
         match (from.role, request) {
             (Role::Terminal, Request::Inquiry(signed)) => {
                 let asked = (&from.node, ticket);
@@ -68,37 +72,12 @@ impl Municipality {
         out: &mut Outbox,
     ) {
         if self.notices.owns(call) {
-            match outcome {
-                Ok(Reply::NoticeAck { applied }) => {
-                    self.notices.acknowledged(applied, reads, out);
-                    out.again();
-                }
-                _ => self.notices.failed(now),
-            }
+            self.notices.notified(&mut self.member, now, &outcome, reads, out);
             return;
         }
         if !self.member.replied(now, call, &outcome, out) {
             let _ = self.forwarder.replied(call, outcome, out);
         }
-    }
-
-    /// Send the next notices that wait, with our own sequence on each.
-    fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
-        let Ok(Some(batch)) = self.notices.next(now, reads) else { return };
-        let notices = batch.items.iter().filter_map(|(sequence, payload)| {
-            let mut relayed = RelayedNotice::decode(payload).ok()?;
-            relayed.sequence = *sequence;
-            Some(relayed)
-        });
-        let notices: Vec<_> = notices.collect();
-        if notices.len() != batch.items.len() {
-            out.stop("a queued notice cannot be read".to_owned());
-            return;
-        }
-        let call = self.member.call_id();
-        self.notices.sent(call);
-        let batch = NoticeBatch { first_sequence: batch.first_sequence, notices };
-        out.notify(call, self.notices.to.clone(), batch);
     }
 }
 
@@ -111,12 +90,13 @@ impl Machine for Municipality {
             }
             Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
             Input::Recorded(receipt) => {
-                let _ = self.forwarder.recorded(&mut self.member, receipt, &mut out);
+                let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
             }
             Input::Signed { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
-                self.send_notices(now, reads, &mut out);
+                self.notices.send_notices(&mut self.member, now, reads, &mut out);
+                self.forwarder.tick(now, &mut out);
             }
         }
         out

@@ -14,7 +14,7 @@ use crate::intake::Intake;
 use crate::machine::{CallFailure, CallId, Input, Machine, Peer, Ticket};
 use crate::member::{Identity, Member};
 use crate::outbox::Outbox;
-use crate::ports::{Reads, Write};
+use crate::ports::Reads;
 use crate::provider::Provider;
 use crate::queue::Sender;
 use disclosure::Desk;
@@ -59,6 +59,10 @@ impl Prefecture {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
+        if !self.member.hears(from, request.kind()) {
+            out.unavailable(ticket, "this is not said to a prefecture");
+            return;
+        }
         match (from.role, request) {
             (Role::Municipality, Request::Notices(batch)) => {
                 self.notified(now, (from, ticket), &batch, reads, out);
@@ -75,7 +79,7 @@ impl Prefecture {
                 self.desk.asked(&mut self.member, self.code, now, asked, &signed, reads, out);
             }
             (Role::Center, Request::Disclosures(batch)) => {
-                disclosure::taken_over(&mut self.member, now, (from, ticket), batch, reads, out);
+                self.desk.taken_over(&mut self.member, now, (from, ticket), batch, reads, out);
             }
             (Role::Center, Request::DirectoryPush(bytes)) => {
                 self.member.directory_pushed(now, ticket, bytes, out);
@@ -97,6 +101,10 @@ impl Prefecture {
             out.unavailable(ticket, "the sender is no municipality");
             return;
         };
+        if self.notices.is_disputed() {
+            out.unavailable(ticket, "the queue to the center has to be settled first");
+            return;
+        }
         let area = self.code;
         let belongs = |relayed: &RelayedNotice| {
             relayed.municipality == sender
@@ -135,13 +143,7 @@ impl Prefecture {
         out: &mut Outbox,
     ) {
         if self.notices.owns(call) {
-            match outcome {
-                Ok(Reply::NoticeAck { applied }) => {
-                    self.notices.acknowledged(applied, reads, out);
-                    out.again();
-                }
-                _ => self.notices.failed(now),
-            }
+            self.notices.notified(&mut self.member, now, &outcome, reads, out);
             return;
         }
         if !self.member.replied(now, call, &outcome, out) {
@@ -149,23 +151,10 @@ impl Prefecture {
         }
     }
 
-    fn send_notices(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
-        let Ok(Some(next)) = self.notices.next(now, reads) else { return };
-        let read = next.items.iter().map(|(_, payload)| RelayedNotice::decode(payload));
-        let Ok(notices) = read.collect::<Result<Vec<_>, _>>() else {
-            out.stop("a queued notice cannot be read".to_owned());
-            return;
-        };
-        let call = self.member.call_id();
-        self.notices.sent(call);
-        let batch = NoticeBatch { first_sequence: next.first_sequence, notices };
-        out.notify(call, self.notices.to.clone(), batch);
-    }
-
-    fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) {
+    fn recorded(&mut self, now: Timestamp, receipt: Receipt, out: &mut Outbox) {
         let rest = self.provider.recorded(receipt, out);
         let rest = rest.and_then(|receipt| self.desk.recorded(receipt, out));
-        let _ = rest.and_then(|r| self.forwarder.recorded(&mut self.member, r, out));
+        let _ = rest.and_then(|r| self.forwarder.recorded(&mut self.member, now, r, out));
     }
 }
 
@@ -177,12 +166,13 @@ impl Machine for Prefecture {
                 self.requested(now, (&from, ticket), request, reads, &mut out);
             }
             Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
-            Input::Recorded(receipt) => self.recorded(receipt, &mut out),
+            Input::Recorded(receipt) => self.recorded(now, receipt, &mut out),
             Input::Signed { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
-                self.send_notices(now, reads, &mut out);
-                out.write(Write::ForgetRequestsBefore(now));
+                self.notices.send_notices(&mut self.member, now, reads, &mut out);
+                self.forwarder.tick(now, &mut out);
+                self.member.forget_requests(now, &mut out);
             }
         }
         out

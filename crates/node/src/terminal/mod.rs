@@ -4,6 +4,7 @@
 //! It keeps no identity information: what it shows lives in the operator's session and ends with it.
 
 use law::affair::{AffairId, Epoch};
+use law::code::RecordCode;
 use law::organ::{CardClass, CardId, Organ};
 use law::query::QueryDraft;
 use law::recipient::tables;
@@ -41,17 +42,23 @@ pub struct Terminal {
 }
 
 /// A request as it will be signed.
-#[derive(Debug)]
 pub struct Prepared {
     kind: PreparedKind,
     body: Vec<u8>,
     digest: [u8; 32],
 }
 
-#[derive(Clone, Copy, Debug)]
+/// The body holds what was typed about a person.
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepared(…)")
+    }
+}
+
+#[derive(Clone, Copy)]
 enum PreparedKind {
     Inquiry,
-    View,
+    View(RecordCode),
     Status,
 }
 
@@ -125,7 +132,7 @@ impl Terminal {
             request,
             asked_at: now,
             terminal: self.node.clone(),
-            organ: self.organ.clone(),
+            organ: self.organ,
             card,
             affair: form.affair,
             case_number: form.case_number,
@@ -162,14 +169,14 @@ impl Terminal {
     ) -> Result<Prepared, TerminalFault> {
         let kind = match purpose {
             Purpose::NetworkStatus => PreparedKind::Status,
-            Purpose::ResidentView { .. } => PreparedKind::View,
+            Purpose::ResidentView { code, .. } => PreparedKind::View(code),
         };
         let card = self.session(now)?.card.clone();
         let body = QueryBody {
             request,
             asked_at: now,
             terminal: self.node.clone(),
-            organ: self.organ.clone(),
+            organ: self.organ,
             card,
             purpose,
         };
@@ -192,7 +199,7 @@ impl Prepared {
         let signature = signature.to_vec();
         match self.kind {
             PreparedKind::Inquiry => Request::Inquiry(SignedInquiry { body, signature }),
-            PreparedKind::View => Request::ViewQuery(SignedQuery { body, signature }),
+            PreparedKind::View(_) => Request::ViewQuery(SignedQuery { body, signature }),
             PreparedKind::Status => Request::StatusQuery(SignedQuery { body, signature }),
         }
     }
@@ -208,7 +215,10 @@ impl Prepared {
                 let ours = refusal.digest == self.digest;
                 if ours { Ok(Outcome::Refused(refusal)) } else { Err(TerminalFault::OtherRequest) }
             }
-            (PreparedKind::View, Reply::View(view)) => Ok(Outcome::View(view)),
+            (PreparedKind::View(code), Reply::View(view)) => {
+                let ours = view.code == code;
+                if ours { Ok(Outcome::View(view)) } else { Err(TerminalFault::OtherRequest) }
+            }
             (PreparedKind::Status, Reply::Status(status)) => Ok(Outcome::Status(status)),
             (_, Reply::Unavailable { reason }) => Ok(Outcome::Unavailable(reason)),
             _ => Err(TerminalFault::OtherKind),
