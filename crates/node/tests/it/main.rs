@@ -1,0 +1,26 @@
+//! The one integration binary of `node`: a small country of real machines over the store's model,
+//! in one process, with messages pumped by hand. No sockets, no clock: time is what a test says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too; clippy exempts only the functions marked as such"
+)]
+
+mod bounds;
+mod directory;
+mod disclosure;
+mod feed;
+mod fixture;
+mod forwarder;
+mod notices;
+mod order;
+mod queries;
+mod roles;
+mod signature;
+mod spine;
+mod terminal;
+mod view;
+mod world;
