@@ -57,7 +57,9 @@ fn sources(tree: &Tree) -> impl Iterator<Item = (&str, &str, &str)> {
 pub(crate) fn write_goldens(root: &Path) -> Result<String, Fault> {
     let writers = writers(&Tree::load(root)?);
     for ((package, target), modules) in &writers {
-        let mut words = vec!["cargo", "test", "--quiet", "-p", package, target, "--"];
+        // One thread: a test must not read a file that another is just writing.
+        let mut words = vec!["cargo", "test", "--quiet", "-p", package, target];
+        words.extend(["--", "--test-threads=1"]);
         words.extend(modules.iter().map(String::as_str));
         let variables = &[(VARIABLE, "write")];
         Call { words: &words, variables, quiet: true, limit: None }.run(root)?;

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn manifests_are_read_in_each_form() {
         let text = "[package]\nname = \"x\"\n[dependencies]\n# law\nlaw.workspace = true\n\
-                    [target.'cfg(unix)'.dependencies]\nnix = \"1\"\n[dependencies.desk]\npath = \"\"\n\
+                    [target.'cfg(unix)'.dependencies]\nnix = \"1\"\n\
+                    [dependencies.desk]\npath = \"\"\n\
                     [dev-dependencies]\nlab = { path = \"\" }\n[lints]\nworkspace = true\n";
         let names: Vec<_> =
             dependencies(text).into_iter().map(|found| (found.name, found.dev)).collect();
