@@ -78,7 +78,6 @@ const EXPOSE: Power = Power {
         ("crates/jukinet/src/command/code.rs", "prints record codes it has just drawn"),
         ("crates/jukinet/src/command/inquire.rs", "the command twin of the result page"),
         ("crates/jukinet/src/resident_file.rs", "the resident's own file"),
-        ("crates/lab/src/bench/people.rs", "the benches' oracle over invented residents"),
         ("crates/lab/src/population/", "invented residents, as CSV"),
         ("crates/lab/src/swarm/", "the simulator's oracle over invented residents"),
         ("crates/lab/src/bench/", "questions about invented residents"),
