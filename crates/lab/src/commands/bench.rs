@@ -1,0 +1,162 @@
+//! `jukilab bench`: runs one benchmark and prints its figures, for people or as one JSON document.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::{EXIT_DEFECT, EXIT_FAILED, complain};
+use crate::bench::{BenchError, DRIFT_MAX, Options, build, change, framed, provision};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Immediate provision end to end, each inquiry signed (B1a).
+    #[value(name = "B1")]
+    B1,
+    /// A change on its way from the register system to the center.
+    #[value(name = "B5")]
+    B5,
+    /// Size of the binaries; with --cold, the time of a build from nothing.
+    #[value(name = "build")]
+    Build,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  jukilab bench build --cold\n\nA country of real processes is raised on loopback for each run and removed after it; set\nJUKILAB_DIR to keep its files on another disk. Exit codes: 0 figures, 1 no figures,\n3 a wrong answer: the run is void."
+)]
+pub(crate) struct Arguments {
+    /// Which one.
+    #[arg(value_enum)]
+    bench: Bench,
+    /// The jukinet binary to measure; the one beside this program when none is named.
+    #[arg(long, value_name = "PATH")]
+    jukinet: Option<PathBuf>,
+    /// Seconds of each phase.
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=20))]
+    seconds: u64,
+    /// Residents of the country; up to 20000 are embedded, more are generated.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    residents: u64,
+    /// Seed of the mix of inquiries, and of generated residents.
+    #[arg(long, value_name = "S", default_value_t = 2003)]
+    seed: u64,
+    /// Changes in the bulk of B5.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    changes: u32,
+    /// Build from nothing as well (bench build); takes minutes and every core.
+    #[arg(long)]
+    cold: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Say nothing on the way.
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let say = |line: &str| {
+        if !arguments.quiet {
+            eprintln!("{line}");
+        }
+    };
+    match measure(arguments, &say) {
+        Ok(document) => match print(arguments, &document) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&error);
+                ExitCode::from(EXIT_FAILED)
+            }
+        },
+        Err(error) => {
+            complain(&error);
+            let void = matches!(error, BenchError::Void(_));
+            ExitCode::from(if void { EXIT_DEFECT } else { EXIT_FAILED })
+        }
+    }
+}
+
+fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
+    let options = Options {
+        jukinet: arguments.jukinet.clone(),
+        seconds: arguments.seconds,
+        residents: arguments.residents,
+        seed: arguments.seed,
+        changes: arguments.changes,
+    };
+    match arguments.bench {
+        Bench::B1 => framed("B1", |say| provision::run(&options, say), say),
+        Bench::B5 => framed("B5", |say| change::run(&options, say), say),
+        Bench::Build => {
+            let jukinet = arguments.jukinet.as_deref();
+            framed("build", |say| build::run(jukinet, arguments.cold, say), say)
+        }
+    }
+}
+
+fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        return writeln!(out, "{document}");
+    }
+    let mut lines = Vec::new();
+    for part in ["id", "machine", "ours"] {
+        if let Some(value) = document.get(part) {
+            flatten(part, value, &mut lines);
+        }
+    }
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, value) in lines {
+        writeln!(out, "{name:width$}  {value}")?;
+    }
+    if document.pointer("/machine/drift_acceptable") == Some(&Value::Bool(false)) {
+        writeln!(
+            out,
+            "the calibrations differ by more than {:.0} %: the machine was not quiet, run it again",
+            DRIFT_MAX * 100.0
+        )?;
+    }
+    writeln!(out, "no peer was run beside it: these are absolute figures of this machine")
+}
+
+/// Every figure as a dotted name and its value; a list of like objects becomes one line each, so that
+/// the phases of a bench can be read beside one another.
+fn flatten(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                flatten(&format!("{name}.{field}"), value, lines);
+            }
+        }
+        Value::Array(rows) => {
+            for (row, value) in rows.iter().enumerate() {
+                let mut figures = Vec::new();
+                flatten("", value, &mut figures);
+                let line: Vec<String> =
+                    figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                let line = line.join("  ").replace(" .", " ");
+                lines.push((format!("{name}[{row}]"), line.trim_start_matches('.').to_owned()));
+            }
+        }
+        Value::String(text) => lines.push((name.to_owned(), text.clone())),
+        other => lines.push((name.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_gets_a_line_and_every_phase_one() {
+        let document = serde_json::json!({"a": {"b": [{"c": "x", "d": {"e": 2}}]}, "d": null});
+        let mut lines = Vec::new();
+        flatten("ours", &document, &mut lines);
+        let names: Vec<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["ours.a.b[0]", "ours.d"]);
+        assert_eq!(lines[0].1, "c x  d.e 2");
+    }
+}

@@ -1,0 +1,124 @@
+//! What a node has kept, read from its own files with its own token: the store beside the running
+//! process, and the published ledger.
+
+use std::path::{Path, PathBuf};
+
+use ledger::note::VerifierKey;
+use ledger::verify::{Verification, verify_ledger};
+use ledger::{Entry, EntryKind, LedgerFiles};
+use node::ports::{Counter, Reads, Store as _};
+use store::{KeyError, KeySource, SqliteStore};
+use token::{KeyName, Token};
+use wire::NodeId;
+use zeroize::Zeroizing;
+
+use super::country::Country;
+use super::{LiveError, place};
+
+/// Entries read at once.
+const ENTRIES_PER_READ_COUNT: usize = 1_024;
+
+/// One node's store, opened for reading.
+pub(crate) struct Keeping {
+    node: String,
+    store: SqliteStore,
+    folder: PathBuf,
+}
+
+/// Entries by what they record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    pub(crate) provision: u64,
+    pub(crate) no_provision: u64,
+    pub(crate) refusal: u64,
+}
+
+struct TokenKeys(std::sync::Arc<dyn Token>);
+
+impl KeySource for TokenKeys {
+    fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        self.0.wrap(KeyName::Storage, plain, nonce).map_err(|error| KeyError(error.to_string()))
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.0.unwrap(KeyName::Storage, wrapped).map_err(|error| KeyError(error.to_string()))
+    }
+}
+
+impl Keeping {
+    pub(crate) fn open(country: &Country, node: &str) -> Result<Self, LiveError> {
+        let config = country.config(node);
+        let folder = config.parent().unwrap_or(Path::new("")).to_path_buf();
+        let keys = TokenKeys(place::node_token(&config)?);
+        let store = folder.join("data").join("register.sqlite");
+        let store = SqliteStore::open_read_only(&store, &folder.join("ledger"), &keys)
+            .map_err(|error| fault(node, &error))?;
+        Ok(Self { node: node.to_owned(), store, folder })
+    }
+
+    fn reads(&self) -> &dyn Reads {
+        self.store.reads()
+    }
+
+    /// Entries in the ledger now.
+    pub(crate) fn entries(&self) -> Result<u64, LiveError> {
+        self.reads().entries_count().map_err(|error| fault(&self.node, &error))
+    }
+
+    /// What the entries from `first` on record.
+    pub(crate) fn kinds_from(&self, first: u64) -> Result<Kinds, LiveError> {
+        let mut kinds = Kinds::default();
+        let mut next = first;
+        loop {
+            let read = self.reads().entries_from(next, ENTRIES_PER_READ_COUNT);
+            let entries = read.map_err(|error| fault(&self.node, &error))?;
+            let Some(last) = entries.last() else { return Ok(kinds) };
+            next = last.index + 1;
+            for open in &entries {
+                match Entry::parse(&open.entry).map(|entry| entry.kind()) {
+                    Ok(EntryKind::Provision) => kinds.provision += 1,
+                    Ok(EntryKind::NoProvision) => kinds.no_provision += 1,
+                    Ok(EntryKind::Refusal) => kinds.refusal += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Entries not yet gone through for disclosure, and rows not yet handed to these prefectures.
+    pub(crate) fn not_handed_over(&self, to: &[NodeId]) -> Result<u64, LiveError> {
+        let failed = |error: node::ports::ReadError| fault(&self.node, &error);
+        let gone = self.reads().counter(&Counter::Disclosed).map_err(failed)?;
+        let mut waiting = self.entries()?.saturating_sub(gone);
+        for to in to {
+            let (acknowledged, last) = self.reads().queue_bounds(to).map_err(failed)?;
+            waiting += last.saturating_sub(acknowledged);
+        }
+        Ok(waiting)
+    }
+
+    /// Recomputes the published ledger from its entry bundles.
+    pub(crate) fn verify_ledger(&self) -> Result<Verification, LiveError> {
+        let path = self.folder.join("ledger.vkey");
+        let text = std::fs::read_to_string(&path).map_err(LiveError::file(&path))?;
+        let key = VerifierKey::parse(text.trim())
+            .map_err(|error| LiveError::content(&path, error.to_string()))?;
+        Ok(verify_ledger(&Folder(self.folder.join("ledger")), &[key]))
+    }
+}
+
+fn fault(node: &str, error: &dyn std::error::Error) -> LiveError {
+    LiveError::Store { node: node.to_owned(), why: error.to_string() }
+}
+
+struct Folder(PathBuf);
+
+impl LedgerFiles for Folder {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match std::fs::read(self.0.join(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

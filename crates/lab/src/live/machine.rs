@@ -1,0 +1,78 @@
+//! The machine a figure was measured on, and the CPU time its processes have used.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// The kernel counts CPU time in hundredths of a second on every Linux that runs here (USER_HZ).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Cores, model, kernel, file system of `folder`, load.
+pub(crate) fn describe(folder: &Path) -> Value {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
+    let memory = read("/proc/meminfo");
+    let memory = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let memory_kib: Option<u64> =
+        memory.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+    json!({
+        "cpu": model.map(|(_, name)| name.trim()),
+        "cores": cores,
+        "memory_mib": memory_kib.map(|kib| kib / 1024),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "file_system": file_system(&read("/proc/mounts"), folder),
+        "load_average": read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
+    })
+}
+
+/// The type of the mount with the longest path above `folder`.
+fn file_system(mounts: &str, folder: &Path) -> Option<String> {
+    let mut found: Option<(usize, &str)> = None;
+    for line in mounts.lines() {
+        let mut fields = line.split(' ').skip(1);
+        let (Some(at), Some(kind)) = (fields.next(), fields.next()) else { continue };
+        if folder.starts_with(at) && found.is_none_or(|(length, _)| at.len() >= length) {
+            found = Some((at.len(), kind));
+        }
+    }
+    found.map(|(_, kind)| kind.to_owned())
+}
+
+/// Seconds of CPU, user and system, that a process has used; 0 for one that is gone.
+pub(crate) fn cpu_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    ticks(&stat) / TICKS_PER_SECOND
+}
+
+/// Seconds of CPU that this process has used.
+pub(crate) fn own_cpu_seconds() -> f64 {
+    cpu_seconds(std::process::id())
+}
+
+/// utime and stime: fields 14 and 15, counted after the command's closing parenthesis.
+fn ticks(stat: &str) -> f64 {
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = rest.split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<u32>().ok()).map(f64::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_with_spaces_and_brackets_does_not_shift_the_fields() {
+        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 120 30 0 0 20";
+        assert!((ticks(stat) - 150.0).abs() < f64::EPSILON);
+        assert!(own_cpu_seconds() >= 0.0);
+    }
+
+    #[test]
+    fn the_nearest_mount_counts() {
+        let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n";
+        assert_eq!(file_system(mounts, Path::new("/tmp/x")).as_deref(), Some("tmpfs"));
+        assert_eq!(file_system(mounts, Path::new("/home")).as_deref(), Some("ext4"));
+    }
+}

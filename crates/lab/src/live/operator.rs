@@ -1,0 +1,83 @@
+//! An operator at a terminal: a card logged in, inquiries signed by it, replies taken only if they
+//! belong to what was asked. Uses the same terminal machine as the shipped desk.
+
+use law::query::QueryDraft;
+use node::terminal::{InquiryForm, Prepared, Terminal};
+use token::card::{
+    CardError, CardPortError, CardSession, CardTrust, ImagePort, OperatorCard, TerminalIdentity,
+    login,
+};
+use wire::Request;
+
+use super::country::TerminalFiles;
+use super::place::{self, Way};
+use super::{LiveError, clock, dice};
+
+type Card = ImagePort<fn(&mut [u8]), fn(&[u8]) -> Result<(), CardPortError>>;
+
+/// A logged-in operator, who logs in again when the card has signed as often as one PIN allows.
+pub(crate) struct Operator {
+    terminal: Terminal,
+    identity: TerminalIdentity,
+    card_issuer_key: [u8; 65],
+    card: Card,
+    pin: String,
+    session: CardSession,
+    affair: String,
+    pub(crate) way: Way,
+}
+
+/// An inquiry with the card's signature, ready to go.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    pub(crate) request: Request,
+    pub(crate) prepared: Prepared,
+}
+
+impl Operator {
+    /// Opens the terminal, puts its ordinary operator's card in, logs it in.
+    pub(crate) fn log_in(files: &TerminalFiles) -> Result<Self, LiveError> {
+        let place = place::terminal(&files.config)?;
+        let image = std::fs::read(&files.card).map_err(LiveError::file(&files.card))?;
+        let card = OperatorCard::from_image(&image)
+            .map_err(|fault| LiveError::content(&files.card, fault.to_string()))?;
+        // A copy of the card, whose PIN is right: its memory does not change.
+        let mut card: Card = ImagePort::new(card, dice::fill, |_| Ok(()));
+        let identity = TerminalIdentity::new(place.certificate, place.token)
+            .map_err(|fault| LiveError::content(&files.config, fault.to_string()))?;
+        let card_issuer_key = place.card_issuer_key;
+        let pin = place::pin(&files.pin)?;
+        let session = enter(&mut card, &identity, card_issuer_key, &pin)?;
+        let mut terminal = Terminal::new(place.node, place.organ);
+        terminal.card_entered(clock::now(), session.card.clone(), session.class);
+        let affair = files.affairs.first().cloned().unwrap_or_default();
+        let way = place.way;
+        Ok(Self { terminal, identity, card_issuer_key, card, pin, session, affair, way })
+    }
+
+    /// Prepares an inquiry and has the card sign it.
+    pub(crate) fn sign(&mut self, query: QueryDraft) -> Result<Signed, LiveError> {
+        let case_number = "bench-1".to_owned();
+        let form = InquiryForm { affair: self.affair.clone(), case_number, query };
+        let prepared = self.terminal.inquiry(clock::now(), dice::array(), form)?;
+        let signature = match self.session.sign(&mut self.card, *prepared.digest()) {
+            Err(CardError::SessionEnded) => {
+                let (card, identity) = (&mut self.card, &self.identity);
+                self.session = enter(card, identity, self.card_issuer_key, &self.pin)?;
+                self.session.sign(&mut self.card, *prepared.digest())?
+            }
+            signed => signed?,
+        };
+        Ok(Signed { request: prepared.request(&signature), prepared })
+    }
+}
+
+fn enter(
+    card: &mut Card,
+    identity: &TerminalIdentity,
+    card_issuer_key: [u8; 65],
+    pin: &str,
+) -> Result<CardSession, CardError> {
+    let trust = CardTrust::new(card_issuer_key, clock::now().date_in_japan());
+    login(card, identity, &trust, pin, dice::array())
+}
