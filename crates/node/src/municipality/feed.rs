@@ -109,7 +109,7 @@ impl Municipality {
     ) -> Looked<Verdict> {
         let notice = &row.notice;
         if row.sequence.is_some_and(|sequence| sequence <= fed_up_to) {
-            return Ok(Verdict::Duplicate);
+            return passed(notice, overlay);
         }
         Ok(if notice.record.municipality != self.code {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
@@ -142,6 +142,16 @@ fn misshapen(fault: NoticeFault) -> Verdict {
         NoticeFault::BornAfterChange => ("born-after-change", "check both dates"),
     };
     reject(fault.column(), rule, remedy)
+}
+
+/// A number that was gone past: the same row again, or one that was rejected then and has been put
+/// right since. To call that a duplicate would lose the change without a word.
+fn passed(notice: &ChangeNotice, overlay: &Overlay<'_>) -> Looked<Verdict> {
+    Ok(if overlay.took(notice)? {
+        Verdict::Duplicate
+    } else {
+        reject("sequence", "sequence-passed", "send what is not recorded yet under a new number")
+    })
 }
 
 /// Whether the change fits what is held. Without the sender's own sequence number, a row by which the

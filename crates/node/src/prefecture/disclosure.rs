@@ -61,14 +61,10 @@ impl Desk {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
-        if self.waiting.len() >= PARKED_COUNT_MAX {
-            out.unavailable(ticket, "too many requests are waiting");
-            return;
-        }
         let digest = query_digest(&signed.body);
-        let Ok(body) = QueryBody::decode(&signed.body) else {
-            out.unavailable(ticket, "the request is malformed");
-            return;
+        let body = match self.readable(signed) {
+            Ok(body) => body,
+            Err(reason) => return out.unavailable(ticket, reason),
         };
         let Purpose::ResidentView { code, identified_by } = &body.purpose else {
             out.unavailable(ticket, "a prefecture shows residents' records only");
@@ -122,6 +118,13 @@ impl Desk {
             }
             (Err(denial), _) => self.refuse(id, entry, (ticket, digest, denial), out),
         }
+    }
+
+    fn readable(&self, signed: &SignedQuery) -> Result<QueryBody, &'static str> {
+        if self.waiting.len() >= PARKED_COUNT_MAX {
+            return Err("too many requests are waiting");
+        }
+        QueryBody::decode(&signed.body).map_err(|_| "the request is malformed")
     }
 
     fn refuse(

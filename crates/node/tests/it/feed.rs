@@ -167,6 +167,18 @@ fn the_same_file_changes_nothing_the_second_time() {
     }
 }
 
+#[test]
+fn a_row_put_right_under_a_number_gone_past_is_not_lost_in_silence() {
+    let mut node = kunitachi();
+    let unknown = as_reason(entered(2), ChangeReason::MovedWithin, "2026-05-01");
+    let first =
+        send(&mut node, vec![(Some(1), entered(1)), (Some(2), unknown), (Some(3), entered(3))]);
+    assert_eq!(first, ["accepted", "record_code: not-recorded", "accepted"]);
+    let again = send(&mut node, vec![(Some(1), entered(1)), (Some(2), entered(2))]);
+    assert_eq!(again, ["duplicate", "sequence: sequence-passed"]);
+    assert_eq!(send(&mut node, vec![(Some(4), entered(2))]), ["accepted"]);
+}
+
 /// A register whose history, or whose third person, cannot be read.
 struct Broken<'a> {
     reads: &'a dyn Reads,
