@@ -84,7 +84,7 @@ impl World {
         let message = prepared.request(&signature);
         if let Request::Inquiry(signed) = &message {
             let (provider, broken) = (script.provider, script.broken);
-            self.checker.asks(signed, Asked { request, provider, draft, broken });
+            self.checker.asks(signed, Asked { request, at: now, provider, draft, broken });
         }
         if self.overheard.len() < OVERHEARD_MAX {
             self.overheard.push((place, message.clone()));

@@ -176,7 +176,7 @@ impl World {
         caller: Caller,
         mut request: Request,
     ) -> Result<(), Violation> {
-        let at = self.now_ms;
+        let (at, now) = (self.now_ms, self.time());
         let ticket = self.number();
         let from = self.country.sites.get(caller.place());
         let peer = from.and_then(|site| caller.peer(site));
@@ -185,12 +185,13 @@ impl World {
             self.at(2, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
             return Ok(());
         }
+        let now = station.now(now);
         let (kind, node) = (request.kind(), from.node.clone());
         self.trace.line(at, format_args!("{node} to place {to}: {kind} as {ticket}"));
         station.tickets.insert(ticket, caller);
         if let Request::Inquiry(signed) = &request {
             let reads = station.store.reads();
-            self.checker.handed(to, ticket, signed, reads, &self.nation)?;
+            self.checker.handed((to, now), ticket, signed, reads, &self.nation)?;
         }
         if self.options.plant == Some(Plant::OrderSwapped) {
             swap_two(&mut request);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use law::inquiry::{Held, ProvidedPerson};
+use law::time::Timestamp;
 use node::ports::Reads;
 use wire::{Answer, Refusal, Reply, SignedInquiry};
 
@@ -16,6 +17,9 @@ use super::{Asked, Checker, Expected, Violation, unreadable};
 
 /// S1: 「該当者が50人を超えるとき…提供を受けられない」, counted here once more.
 const PERSONS_MAX: usize = 50;
+
+/// S1 and the project's rule: a request counts around the moment it was made.
+const FRESH_MS: u64 = 60_000;
 
 /// What precedes what when several rules are broken: who asks, freshness, by what right, what.
 const PRECEDENCE: [&str; 15] = [
@@ -78,7 +82,7 @@ impl Checker {
     /// A provider is about to be handed a request: what must it say, given what it now holds?
     pub(in super::super) fn handed(
         &mut self,
-        place: Place,
+        (place, now): (Place, Timestamp),
         ticket: u64,
         signed: &SignedInquiry,
         store: &dyn Reads,
@@ -93,6 +97,9 @@ impl Checker {
             return Ok(());
         }
         let mut broken = asked.broken.clone();
+        if now.0.abs_diff(asked.at.0) > FRESH_MS {
+            broken.push("request-stale");
+        }
         let request = (place, asked.request);
         if self.seen.contains(&request) || self.seen_open.contains(&request) {
             broken.push("request-replayed");

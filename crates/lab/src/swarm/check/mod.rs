@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use law::code::RecordCode;
 use law::query::QueryDraft;
-use law::time::Date;
+use law::time::{Date, Timestamp};
 use node::ports::Reads;
 
 use super::country::Place;
@@ -40,6 +40,8 @@ impl Violation {
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) request: [u8; 16],
+    /// When, by the terminal's clock.
+    pub(super) at: Timestamp,
     /// Who answers: by the number of the table alone.
     pub(super) provider: Place,
     pub(super) draft: QueryDraft,
