@@ -32,6 +32,9 @@ pub(crate) enum Fault {
     Late { command: String, seconds: u64 },
     #[error("{0}")]
     Stage(String),
+    /// Already said, stage by stage; the count stays the last line.
+    #[error("some stages failed")]
+    Counted,
     #[error("{0}\n\n{USAGE}")]
     Usage(String),
 }
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Fault::Counted) => ExitCode::FAILURE,
         Err(fault) => {
             eprintln!("xtask: {fault}");
             ExitCode::from(if matches!(fault, Fault::Usage(_)) { 2 } else { 1 })
