@@ -20,9 +20,10 @@ use crate::field::{self, At, mirrored};
 use crate::generated as twin;
 use crate::id::NodeId;
 use crate::limits::{
-    ANSWER_PERSONS_COUNT_MAX, CASE_NUMBER_BYTES_MAX, HINT_BYTES_MAX, HINT_EN_BYTES_MAX,
-    LAW_BYTES_MAX, LEDGER_TEXT_BYTES_MAX, QUERY_ADDRESS_BYTES_MAX, QUERY_NAME_BYTES_MAX,
-    REFUSAL_BYTES, RULE_BYTES_MAX, SHORT_TEXT_BYTES_MAX, SIGNED_BODY_BYTES_MAX,
+    ANSWER_BYTES_CLASSES, ANSWER_PERSONS_COUNT_MAX, CASE_NUMBER_BYTES_MAX, HINT_BYTES_MAX,
+    HINT_EN_BYTES_MAX, LAW_BYTES_MAX, LEDGER_TEXT_BYTES_MAX, QUERY_ADDRESS_BYTES_MAX,
+    QUERY_NAME_BYTES_MAX, REFUSAL_BYTES, RULE_BYTES_MAX, SHORT_TEXT_BYTES_MAX,
+    SIGNED_BODY_BYTES_MAX,
 };
 use crate::person;
 
@@ -220,13 +221,29 @@ impl TryFrom<twin::ProvidedPerson> for Received {
 
 impl From<&Answer> for twin::Answer {
     fn from(value: &Answer) -> Self {
-        Self {
+        let mut answer = Self {
             digest: value.digest.to_vec(),
             ledger: value.ledger.clone(),
             index: value.index,
             persons: value.persons.iter().map(Into::into).collect(),
-        }
+            padding: Vec::new(),
+        };
+        answer.padding = vec![0; answer_padding(answer.encoded_len())];
+        answer
     }
+}
+
+/// Zeros that bring a message of this length to its size class. A length that no padding fills up
+/// exactly, because the padding's own length takes one byte more from 128 on, goes to the next class.
+fn answer_padding(length: usize) -> usize {
+    let fill = |class: &usize| match class.checked_sub(length)? {
+        0 => Some(0),
+        room @ 3..=129 => Some(room - 2),
+        room @ 131..=16_386 => Some(room - 3),
+        room @ 16_388.. => Some(room - 4),
+        _ => None,
+    };
+    ANSWER_BYTES_CLASSES.iter().find_map(fill).unwrap_or(0)
 }
 
 impl TryFrom<twin::Answer> for Answer {

@@ -80,8 +80,11 @@ pub const REMEDY_BYTES_MAX: usize = 512;
 pub const REASON_BYTES_MAX: usize = 256;
 /// Name and version of the software in a heartbeat.
 pub const SOFTWARE_BYTES_MAX: usize = 64;
-/// One size for every refusal (charter §8.4): the carrier and the relaying node learn nothing from it.
+/// One size for every refusal (charter §8.4): a carrier cannot tell one from another by its length.
 pub const REFUSAL_BYTES: usize = 2_048;
+/// An answer is padded to the next of these. The first is that of a refusal, so that on the line nobody
+/// found, a few persons found and a refusal have one size.
+pub const ANSWER_BYTES_CLASSES: [usize; 4] = [REFUSAL_BYTES, 16_384, 65_536, 262_144];
 
 /// Greatest size of one notice with its envelope: the texts and their tags.
 const NOTICE_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + ADDRESS_BYTES_MAX + 8 * SHORT_TEXT_BYTES_MAX;
@@ -98,7 +101,11 @@ const _: () = assert!(SHORT_TEXT_BYTES_MAX >= CARD_ID_BYTES_MAX);
 const _: () = assert!(BATCH_NOTICES_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(FEED_ROWS_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_DISCLOSURES_COUNT_MAX * DISCLOSURE_BYTES_MAX < FRAME_BYTES_MAX);
-const _: () = assert!(ANSWER_PERSONS_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(ANSWER_BYTES_CLASSES[3] + LEDGER_TEXT_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(
+    ANSWER_PERSONS_COUNT_MAX * NOTICE_BYTES_MAX + 2 * LEDGER_TEXT_BYTES_MAX
+        < ANSWER_BYTES_CLASSES[3]
+);
 // The padding's own length must always take two bytes (128 to 16,383), or sizes would differ by one.
 const _: () = assert!(REFUSAL_BYTES - REFUSAL_TEXT_BYTES_MAX > 128 && REFUSAL_BYTES < 16_384);
 const _: () = assert!(

@@ -1,4 +1,4 @@
-//! Refusals: one size, whatever they say.
+//! Refusals: one size, whatever they say. Answers: few sizes, the first that of a refusal.
 
 use std::collections::BTreeSet;
 
@@ -82,4 +82,31 @@ fn padding_that_says_something_is_refused() {
     let mut message = bytes[4..].to_vec();
     *message.last_mut().unwrap() = 1;
     assert_eq!(frame::decode(&message).unwrap_err().rule, DecodeRule::NotCanonical);
+}
+
+/// What a carrier sees of an answer: whether anybody was found must not show in its length.
+#[test]
+fn found_not_found_and_refused_have_one_size() {
+    let refused = size(1, sample::refusal(Denial::MoreThan50));
+    let answered = |count: usize, name: usize| {
+        let mut person = sample::person();
+        person.name = law::people::Name::parse(&"国".repeat(name)).unwrap();
+        let persons = vec![person; count];
+        let (digest, ledger) = ([7; 32], "jukinet.example/center".to_owned());
+        let answer = Answer { digest, ledger, index: count as u64, persons };
+        let frame = Frame { id: 1, body: FrameBody::Reply(Reply::Answer(answer)) };
+        let bytes = frame::encode(&frame).unwrap();
+        assert_eq!(frame::decode(&bytes[4..]), Ok(frame), "{count} {name}");
+        bytes.len()
+    };
+    for count in 0..=5 {
+        assert_eq!(answered(count, 4), refused, "{count}");
+    }
+    let mut sizes = BTreeSet::new();
+    for count in 0..=50 {
+        for name in 1..=200 {
+            sizes.insert(answered(count, name));
+        }
+    }
+    assert_eq!(sizes.len(), 3, "{sizes:?}");
 }
