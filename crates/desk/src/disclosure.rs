@@ -152,7 +152,7 @@ pub(crate) fn timeline_page(
     };
     let page = TimelinePage {
         c: Chrome::new(desk, visitor, keys),
-        code: Shown::masked_code(code),
+        code: Shown::masked_text(code),
         from: clock::date(lang, &timeline.period_from.date_in_japan()),
         to: clock::moment(lang, timeline.period_to),
         headline,

@@ -138,8 +138,8 @@ fn visitor(desk: &Desk, headers: &HeaderMap, path: &str, host: &str) -> Visitor 
     }
 }
 
-/// A path that goes back into a page or a redirect. A browser reads `//host` and `/\host` as another
-/// host (CWE-601), so such a path leads to the front page.
+/// A path that goes back into a page or a redirect. A browser reads `//host` and `/\host` as
+/// another host (CWE-601), so such a path leads to the front page.
 fn own_path(path: &str) -> &str {
     if path.starts_with("//") || path.contains('\\') { "/" } else { path }
 }

@@ -1,7 +1,8 @@
 //! T03 本人確認情報照会: the form, its meter, and sending it.
 //!
 //! What is typed becomes a [`Draft`], held in the operator's session and nowhere else. Whether
-//! it may be asked is `law`'s to say; a draft that `law` would refuse for its shape is not sent at all.
+//! it may be asked is `law`'s to say; a draft that `law` would refuse for its shape is not sent at
+//! all.
 
 use std::fmt;
 use std::sync::Arc;

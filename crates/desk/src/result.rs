@@ -187,10 +187,7 @@ fn person_view(lang: Lang, number: usize, person: &ProvidedPerson) -> PersonView
             Sex::Female => t.sex_female,
         },
         birth: Shown::birth(&person.birth, lang),
-        code: person
-            .code
-            .as_ref()
-            .map(|code| (Shown::masked_code(code.expose()), Shown::code(code))),
+        code: person.code.as_ref().map(|code| (Shown::masked_code(code), Shown::code(code))),
         change: person.change.as_ref().map(|change| {
             format!("{} {}", clock::date(lang, &change.on), reason_text(lang, change.reason))
         }),

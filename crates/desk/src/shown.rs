@@ -52,7 +52,13 @@ impl<'a> Shown<'a> {
 
     /// The same with all but the last three digits covered.
     #[must_use]
-    pub fn masked_code(code: &str) -> Self {
+    pub fn masked_code(code: &RecordCode) -> Self {
+        Self::masked_text(code.expose())
+    }
+
+    /// The same for a code as it was typed in.
+    #[must_use]
+    pub fn masked_text(code: &str) -> Self {
         let digits = code.chars().count();
         let covered =
             code.chars().enumerate().map(|(at, digit)| if at + 3 >= digits { digit } else { '•' });
@@ -96,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_masked_code_shows_three_digits() {
-        assert_eq!(Shown::masked_code("12345678901").to_string(), "•••• •••• 901");
-        assert_eq!(Shown::masked_code("").to_string(), "");
+        assert_eq!(Shown::masked_text("12345678901").to_string(), "•••• •••• 901");
+        assert_eq!(Shown::masked_text("").to_string(), "");
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn is_text(value: &str) -> bool {
         && value.chars().all(is_visible)
 }
 
-/// Nothing that could hide, reorder or break what a citizen reads.
+/// Nothing that could hide, reorder or break what a resident reads.
 fn is_visible(c: char) -> bool {
     let code = u32::from(c);
     let hides = matches!(code,

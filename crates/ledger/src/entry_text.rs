@@ -1,4 +1,4 @@
-//! The text form of an entry: a document a citizen can read, of which there is exactly one per
+//! The text form of an entry: a document a resident can read, of which there is exactly one per
 //! entry.
 //!
 //! ```text

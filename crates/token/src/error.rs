@@ -58,7 +58,7 @@ pub enum TokenError {
         operation: &'static str,
     },
     /// A key by this name exists already.
-    #[error("the token already holds a key named {}; remove it before generating another", key.key())]
+    #[error("the token already holds a key named {}; remove it first", key.key())]
     KeyExists {
         /// The key asked for.
         key: KeyName,
@@ -70,7 +70,7 @@ pub enum TokenError {
         tries: usize,
     },
     /// A wrapped blob did not open.
-    #[error("the wrapped value does not open under {}; it is altered or of another token", key.key())]
+    #[error("the wrapped value does not open under {}: altered, or of another token", key.key())]
     WrapRefused {
         /// The wrapping key.
         key: KeyName,

@@ -1,14 +1,15 @@
-//! Who holds the keys: node tokens, the operator card, and the checks anyone can make with public keys.
+//! Who holds the keys: node tokens, the operator card, and the checks anyone can make with public
+//! keys.
 //!
 //! S1 keeps every long-lived private key in a tamper-resistant device (耐タンパー装置) or on the
 //! operator identification card (操作者識別カード). This crate holds what those devices *do*: a sealed
-//! software token, the card's program and its reader side, and verification. It does no I/O, reads no
-//! clock and draws no randomness: files, PKCS#11 modules and card readers are adapters of `jukinet`,
-//! and entropy is handed in.
+//! software token, the card's program and its reader side, and verification. It does no I/O, reads
+//! no clock and draws no randomness: files, PKCS#11 modules and card readers are adapters of
+//! `jukinet`, and entropy is handed in.
 //!
-//! One provider per job: signing is RustCrypto `p256` (RFC 6979, so a machine stays a pure function)
-//! and `ed25519-dalek`; verification is `aws-lc-rs`, the hot path of the center; sealing is
-//! AES-256-GCM of `aes-gcm` under a key from scrypt.
+//! One provider per job: signing is RustCrypto `p256` (RFC 6979, so a machine stays a pure
+//! function) and `ed25519-dalek`; verification is `aws-lc-rs`, the hot path of the center; sealing
+//! is AES-256-GCM of `aes-gcm` under a key from scrypt.
 
 pub mod card;
 mod error;

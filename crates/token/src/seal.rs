@@ -1,4 +1,5 @@
-//! Sealing under a PIN: scrypt, then AES-256-GCM. Internal; the file formats live with their owners.
+//! Sealing under a PIN: scrypt, then AES-256-GCM. Internal; the file formats live with their
+//! owners.
 //!
 //! Not a defence against offline guessing of a short PIN: a stolen file can be tried at the rate
 //! scrypt allows. A tamper-resistant device is the answer to that, and S1 asks for one.

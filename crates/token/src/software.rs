@@ -1,8 +1,9 @@
 //! The software token: a set of keys sealed in one file under a PIN.
 //!
-//! It is what the demo and the tests run on, and it does what a device does, through the same trait.
-//! It is not tamper-resistant: whoever has file and PIN has the keys, and a short PIN can be guessed
-//! offline at the rate scrypt allows. S1 asks for a device (耐タンパー装置): use PKCS#11 in service.
+//! It is what the demo and the tests run on, and it does what a device does, through the same
+//! trait. It is not tamper-resistant: whoever has file and PIN has the keys, and a short PIN can be
+//! guessed offline at the rate scrypt allows. S1 asks for a device (耐タンパー装置): use PKCS#11 in
+//! service.
 //!
 //! File: `JUKITOKN` ‖ version ‖ scrypt log n ‖ salt 16 ‖ PIN check 32 ‖ nonce 12 ‖ sealed keys. All
 //! that stands before the sealed keys is authenticated with them.

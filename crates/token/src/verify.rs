@@ -1,7 +1,7 @@
 //! Checks with public keys only: signatures, and the pin of a key.
 //!
-//! Pure and allocation-light: the center verifies a card signature for every inquiry. No private key
-//! is ever seen here.
+//! Pure and allocation-light: the center verifies a card signature for every inquiry. No private
+//! key is ever seen here.
 
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
@@ -57,7 +57,8 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A point in SEC1 compressed or uncompressed form, as 65 bytes. `None` when it is not on the curve.
+/// A point in SEC1 compressed or uncompressed form, as 65 bytes. `None` when it is not on the
+/// curve.
 #[must_use]
 pub fn p256_point(sec1: &[u8]) -> Option<[u8; 65]> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(sec1).ok()?;

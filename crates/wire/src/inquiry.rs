@@ -40,8 +40,9 @@ pub(crate) fn prefixed_digest(prefix: &[u8], body: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(prefix).chain_update(body).finalize().into()
 }
 
-/// An inquiry on its way: the body's bytes and the card's signature over their digest. Its length is
-/// not checked beyond the bound: a wrong one fails where the signature is verified, with its rule.
+/// An inquiry on its way: the body's bytes and the card's signature over their digest. Its length
+/// is not checked beyond the bound: a wrong one fails where the signature is verified, with its
+/// rule.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedInquiry {
     pub body: Vec<u8>,
@@ -234,7 +235,8 @@ impl From<&Answer> for twin::Answer {
 }
 
 /// Zeros that bring a message of this length to its size class. A length that no padding fills up
-/// exactly, because the padding's own length takes one byte more from 128 on, goes to the next class.
+/// exactly, because the padding's own length takes one byte more from 128 on, goes to the next
+/// class.
 fn answer_padding(length: usize) -> usize {
     let fill = |class: &usize| match class.checked_sub(length)? {
         0 => Some(0),

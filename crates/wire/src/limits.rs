@@ -82,8 +82,8 @@ pub const REASON_BYTES_MAX: usize = 256;
 pub const SOFTWARE_BYTES_MAX: usize = 64;
 /// One size for every refusal (charter §8.4): a carrier cannot tell one from another by its length.
 pub const REFUSAL_BYTES: usize = 2_048;
-/// An answer is padded to the next of these. The first is that of a refusal, so that on the line nobody
-/// found, a few persons found and a refusal have one size.
+/// An answer is padded to the next of these. The first is that of a refusal, so that on the line
+/// nobody found, a few persons found and a refusal have one size.
 pub const ANSWER_BYTES_CLASSES: [usize; 4] = [REFUSAL_BYTES, 16_384, 65_536, 262_144];
 
 /// Greatest size of one notice with its envelope: the texts and their tags.
@@ -106,7 +106,8 @@ const _: () = assert!(
     ANSWER_PERSONS_COUNT_MAX * NOTICE_BYTES_MAX + 2 * LEDGER_TEXT_BYTES_MAX
         < ANSWER_BYTES_CLASSES[3]
 );
-// The padding's own length must always take two bytes (128 to 16,383), or sizes would differ by one.
+// The padding's own length must always take two bytes (128 to 16,383), or sizes would differ by
+// one.
 const _: () = assert!(REFUSAL_BYTES - REFUSAL_TEXT_BYTES_MAX > 128 && REFUSAL_BYTES < 16_384);
 const _: () = assert!(
     DIRECTORY_MEMBERS_COUNT_MAX + DIRECTORY_OPERATORS_COUNT_MAX + DIRECTORY_AGREEMENTS_COUNT_MAX

@@ -88,8 +88,8 @@ impl From<&ChangeNotice> for twin::ChangeNotice {
     }
 }
 
-/// See [`identity`]. Whether the parts of a notice fit together is for `ChangeNotice::check`, row by
-/// row, so that one wrong row does not refuse a whole batch.
+/// See [`identity`]. Whether the parts of a notice fit together is for `ChangeNotice::check`, row
+/// by row, so that one wrong row does not refuse a whole batch.
 pub(crate) fn notice(value: Option<twin::ChangeNotice>) -> Result<ChangeNotice, DecodeError> {
     const M: &str = "change_notice";
     let value = At(M, "").required(value)?;

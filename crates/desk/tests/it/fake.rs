@@ -270,17 +270,15 @@ fn person(name: &str, kana: &str, address: &str, ten: u64) -> ProvidedPerson {
     )
 }
 
-fn rows() -> Vec<TimelineRow> {
-    let row = |days: u64,
-               minutes: u64,
-               kind,
-               ja: &str,
-               en: &str,
-               asker: &str,
-               affair: &str,
-               law: &str,
-               ledger: &str,
-               index| TimelineRow {
+/// One entry of the synthetic timeline: how long ago, what, in both languages, who and why, where.
+fn row(
+    (days, minutes): (u64, u64),
+    kind: LookKind,
+    (ja, en): (&str, &str),
+    (asker, affair, law): (&str, &str, &str),
+    (ledger, index): (&str, u64),
+) -> TimelineRow {
+    TimelineRow {
         at: Timestamp(START_MS - days * DAY_MS - minutes * 60_000),
         kind,
         sentence_ja: ja.into(),
@@ -292,67 +290,64 @@ fn rows() -> Vec<TimelineRow> {
         ledger: format!("jukinet.example/{ledger}"),
         index,
         verified: Ok(()),
-    };
+    }
+}
+
+fn rows() -> Vec<TimelineRow> {
     let mut rows = vec![
         row(
-            0,
-            32,
+            (0, 32),
             LookKind::View,
-            "あなたの求めで、東京都の窓口がこの記録を開きました。",
-            "At your request the desk of Tokyo opened these records.",
-            "東京都（開示窓口）",
-            "提供状況の開示",
-            "法30条の37",
-            "prefecture-13",
-            9_143,
+            (
+                "あなたの求めで、東京都の窓口がこの記録を開きました。",
+                "At your request the desk of Tokyo opened these records.",
+            ),
+            ("東京都（開示窓口）", "提供状況の開示", "法30条の37"),
+            ("prefecture-13", 9_143),
         ),
         row(
-            12,
-            180,
+            (12, 180),
             LookKind::Provision,
-            "国立市が、児童手当の手続きのために、あなたの氏名・住所・生年月日・性別を受け取りました。",
-            "Kunitachi City received your name, address, birth date and sex for a child allowance.",
-            "国立市",
-            "児童手当法による児童手当の支給に関する事務",
-            "法30条の7第6項・別表第四",
-            "center",
-            48_102,
+            (
+                "国立市が、児童手当の手続きのために、あなたの氏名・住所・生年月日・性別を受け取りました。",
+                "Kunitachi City received your name, address, birth date and sex for a child allowance.",
+            ),
+            ("国立市", "児童手当法による児童手当の支給に関する事務", "法30条の7第6項・別表第四"),
+            ("center", 48_102),
         ),
         row(
-            12,
-            174,
+            (12, 174),
             LookKind::Refusal,
-            "国立市が、同じ手続きのためにもう一度調べようとしましたが、条件が足りないので断られました。",
-            "Kunitachi City asked again for it and was refused for a missing condition.",
-            "国立市",
-            "児童手当法による児童手当の支給に関する事務",
-            "S1: 照会条件の限定",
-            "center",
-            48_109,
+            (
+                "国立市が、同じ手続きのためにもう一度調べようとしましたが、条件が足りないので断られました。",
+                "Kunitachi City asked again for it and was refused for a missing condition.",
+            ),
+            ("国立市", "児童手当法による児童手当の支給に関する事務", "S1: 照会条件の限定"),
+            ("center", 48_109),
         ),
         row(
-            96,
-            900,
+            (96, 900),
             LookKind::Provision,
-            "日本年金機構が、年金の支払いのために、あなたの住所を受け取りました。",
-            "The Japan Pension Service received your address in order to pay a pension.",
-            "日本年金機構",
-            "厚生年金保険法による年金の支給に関する事務",
-            "法30条の7第3項・別表第一",
-            "center",
-            31_870,
+            (
+                "日本年金機構が、年金の支払いのために、あなたの住所を受け取りました。",
+                "The Japan Pension Service received your address in order to pay a pension.",
+            ),
+            (
+                "日本年金機構",
+                "厚生年金保険法による年金の支給に関する事務",
+                "法30条の7第3項・別表第一",
+            ),
+            ("center", 31_870),
         ),
         row(
-            590,
-            40,
+            (590, 40),
             LookKind::Notice,
-            "あなたの引っこしを、国立市が東京都と全国センターに知らせました。",
-            "Kunitachi City told Tokyo and the national center that you had moved.",
-            "国立市",
-            "転入の通知",
-            "法30条の5",
-            "prefecture-13",
-            2_210,
+            (
+                "あなたの引っこしを、国立市が東京都と全国センターに知らせました。",
+                "Kunitachi City told Tokyo and the national center that you had moved.",
+            ),
+            ("国立市", "転入の通知", "法30条の5"),
+            ("prefecture-13", 2_210),
         ),
     ];
     if let Some(last) = rows.last_mut() {

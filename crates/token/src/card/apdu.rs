@@ -1,7 +1,8 @@
 //! Command and response APDUs of ISO 7816-4, short form only.
 //!
 //! Everything the login says fits a short APDU, so chaining and extended lengths do not exist here:
-//! what is not there cannot be parsed wrongly. Parsing is total: any bytes give a command or a status.
+//! what is not there cannot be parsed wrongly. Parsing is total: any bytes give a command or a
+//! status.
 
 use std::fmt;
 

@@ -1,11 +1,12 @@
 //! The two certificates of the card world: the operator card's and the terminal's.
 //!
-//! Not X.509: a card must check the terminal's certificate itself and both must fit one short APDU, so
-//! they are a fixed list of fields and one signature. There is one issuer for each, the center, and no
-//! chain. The card's certificate states what the card is, never what it may do: that is decided by the
-//! center's directory and `law`, at every inquiry. A terminal certificate has no term, because a card
-//! has no clock, and it is in no directory: a terminal is taken out of service by its own server, which no
-//! longer lists its key. A card still proves itself to a terminal that was stolen with its token.
+//! Not X.509: a card must check the terminal's certificate itself and both must fit one short APDU,
+//! so they are a fixed list of fields and one signature. There is one issuer for each, the center,
+//! and no chain. The card's certificate states what the card is, never what it may do: that is
+//! decided by the center's directory and `law`, at every inquiry. A terminal certificate has no
+//! term, because a card has no clock, and it is in no directory: a terminal is taken out of service
+//! by its own server, which no longer lists its key. A card still proves itself to a terminal that
+//! was stolen with its token.
 
 use law::organ::{CARD_ID_BYTES_MAX, CardClass, CardId, Organ};
 use law::time::Date;

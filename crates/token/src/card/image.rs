@@ -1,10 +1,10 @@
 //! What the chip remembers: the card image.
 //!
-//! The image stands in for the memory of a tamper-resistant chip, so whoever holds the file holds what
-//! only a chip should hold. The signing key is sealed under the PIN: a stolen file does not sign. The
-//! file does not protect against guessing the PIN offline (its counter is only a number in the file),
-//! against being copied, or against a copy that passes as the card up to VERIFY: a chip would. The
-//! checksum finds damage, not malice.
+//! The image stands in for the memory of a tamper-resistant chip, so whoever holds the file holds
+//! what only a chip should hold. The signing key is sealed under the PIN: a stolen file does not
+//! sign. The file does not protect against guessing the PIN offline (its counter is only a number
+//! in the file), against being copied, or against a copy that passes as the card up to VERIFY: a
+//! chip would. The checksum finds damage, not malice.
 
 use zeroize::Zeroizing;
 

@@ -1,12 +1,12 @@
 //! The operator identification card (操作者識別カード): the card's own program, and the reader's side.
 //!
-//! S1: an operator reaches Juki-net only after card and terminal have authenticated each other, and the
-//! kind of card bounds what the operator may do. Here is the card as an ISO 7816-4 program that enforces
-//! the order of commands (`operator`), what it stores (`image`), the two certificates (`certificate`),
-//! and the login a terminal performs (`reader`).
+//! S1: an operator reaches Juki-net only after card and terminal have authenticated each other, and
+//! the kind of card bounds what the operator may do. Here is the card as an ISO 7816-4 program that
+//! enforces the order of commands (`operator`), what it stores (`image`), the two certificates
+//! (`certificate`), and the login a terminal performs (`reader`).
 //!
-//! Not here: what a card class may do (`law::organ`), whether a card stands in the center's directory
-//! (`wire::directory`), PC/SC readers and card files (adapters of `jukinet`).
+//! Not here: what a card class may do (`law::organ`), whether a card stands in the center's
+//! directory (`wire::directory`), PC/SC readers and card files (adapters of `jukinet`).
 
 pub mod apdu;
 mod certificate;

@@ -1,9 +1,9 @@
 //! The card's program: what the chip of an operator card answers to each command.
 //!
-//! It enforces the order of S1's mutual authentication: the card proves itself, then the terminal, then
-//! the operator by PIN, and only then is anything signed. No PIN is looked at before the terminal has
-//! proved itself, so a thief's reader cannot even spend the tries. The session lives in memory only and
-//! dies on reset, on SELECT and on every failed proof.
+//! It enforces the order of S1's mutual authentication: the card proves itself, then the terminal,
+//! then the operator by PIN, and only then is anything signed. No PIN is looked at before the
+//! terminal has proved itself, so a thief's reader cannot even spend the tries. The session lives
+//! in memory only and dies on reset, on SELECT and on every failed proof.
 //!
 //! It does not decide what an operator may ask: it signs any digest a terminal hands it within a
 //! session. The contacts are not encrypted: terminal and reader are one machine.

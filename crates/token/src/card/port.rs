@@ -39,8 +39,8 @@ pub trait CardPort {
 
 /// A card in this process: `dice` is its entropy, `persist` keeps its image.
 ///
-/// The image is kept *before* the answer leaves, so nobody learns whether a PIN was right without the
-/// spent try being on disk.
+/// The image is kept *before* the answer leaves, so nobody learns whether a PIN was right without
+/// the spent try being on disk.
 pub struct ImagePort<D, P> {
     card: OperatorCard,
     dice: D,

@@ -1,8 +1,8 @@
 //! The reader's side: how a terminal logs an operator in with a card, and has it sign.
 //!
-//! The terminal believes nothing the card says until the center's signature and the card's own proof
-//! stand. It decides no rights: revocation and term are checked here only so that an operator learns of
-//! them at the counter; the center checks them again at every inquiry.
+//! The terminal believes nothing the card says until the center's signature and the card's own
+//! proof stand. It decides no rights: revocation and term are checked here only so that an operator
+//! learns of them at the counter; the center checks them again at every inquiry.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Tag, length, value with one byte of each header: enough for card files and deterministic.
 //!
-//! A reader that knows the order asks for each tag in turn: an unknown, repeated or missing field is a
-//! malformed file, so two readers can never understand the same bytes differently.
+//! A reader that knows the order asks for each tag in turn: an unknown, repeated or missing field
+//! is a malformed file, so two readers can never understand the same bytes differently.
 
 /// Appends one field. `None` when the value is longer than 255 bytes.
 pub(crate) fn put(out: &mut Vec<u8>, tag: u8, value: &[u8]) -> Option<()> {

@@ -154,7 +154,9 @@ impl<P: CardPort> CardPort for Tape<P> {
 
 proptest! {
     #[test]
-    fn certificates_and_images_of_any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn certificates_and_images_of_any_bytes_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..400)
+    ) {
         prop_assert!(OperatorCertificate::decode(&bytes).is_err());
         prop_assert!(TerminalCertificate::decode(&bytes).is_err());
         prop_assert!(OperatorCard::from_image(&bytes).is_err());
@@ -162,7 +164,9 @@ proptest! {
     }
 
     #[test]
-    fn commands_that_parse_encode_to_the_same_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn commands_that_parse_encode_to_the_same_bytes(
+        bytes in prop::collection::vec(any::<u8>(), 0..300)
+    ) {
         let mut bytes = bytes;
         if let Some(class) = bytes.first_mut() { *class = 0; }
         if let Ok(command) = Command::parse(&bytes) {

@@ -1,4 +1,5 @@
-//! One small world with fixed dice: a center, a terminal, a card. Everything is a function of the seed.
+//! One small world with fixed dice: a center, a terminal, a card. Everything is a function of the
+//! seed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
