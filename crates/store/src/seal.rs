@@ -15,10 +15,10 @@ pub(crate) const SIZE_CLASS_BYTES: usize = 64;
 pub(crate) const ROW_BYTES_MAX: usize = 4 << 20;
 
 /// 96-bit nonces drawn at random: under one key at most 2^32 rows may be sealed (NIST SP 800-38D
-/// 8.3). Cohorts have a key each month; residents and queues keep theirs until a row epoch is begun,
-/// which nothing does by itself: all changes of the country, some ten million a year, stay below for
-/// centuries. A row that was sealed earlier for the same place opens as well: who can write the file
-/// can put one person's older row back, and no check finds it.
+/// 8.3). Cohorts have a key each month; residents and queues keep theirs until a row epoch is
+/// begun, which nothing does by itself: all changes of the country, some ten million a year, stay
+/// below for centuries. A row that was sealed earlier for the same place opens as well: who can
+/// write the file can put one person's older row back, and no check finds it.
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const LENGTH_BYTES: usize = 4;
