@@ -6,7 +6,7 @@ use ledger::note::NoteSigner as _;
 use ledger::view::{ViewedRow, verify_row};
 use node::machine::Input;
 use node::outbox::OutgoingCall;
-use node::ports::{ForeignEntry, Reads as _};
+use node::ports::{ForeignEntry, Leaf, NewEntry, Reads as _, Store as _};
 use wire::{DisclosureBatch, Reply, Request};
 
 use crate::fixture::{
@@ -128,7 +128,7 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
     assert_eq!(center.store.resident(&code(1)).unwrap(), None);
     let receipt = center.receipt(&recorded[0]);
     center.raw(NOW, Input::Recorded(receipt));
-    node::ports::Store::commit(&mut center.store).unwrap();
+    center.store.commit().unwrap();
     world.run(10);
     check(&foreign(&mut world, "prefecture-13", code(1)), code(1));
     assert_eq!(foreign(&mut world, "prefecture-13", code(1)).len(), 1);
@@ -215,6 +215,62 @@ fn an_entry_that_is_no_provision_is_not_disclosed_data() {
     let reply = tokyo.ask(NOW, &peer("center"), Request::Disclosures(batch));
     assert!(matches!(reply, Reply::DisclosureAck { applied: 0 }));
     assert!(tokyo.store.foreign_about(&code(1), 9).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_opened_by_a_clerk_is_not_what_was_provided() {
+    // About a resident and properly proven, and still not a provision of the center.
+    let mut center = Node::of("center");
+    let entry = Entry::build(EntryKind::ViewOpened, NOW, "center").subject(&code(1));
+    let leaf = Leaf { subject: Some(code(1)), entry: entry.finish().unwrap().encode() };
+    let new = NewEntry { id: ledger::receipt::EntryId(1), leaves: vec![leaf] };
+    center.store.apply(&[], &[new], &mut |_| {}).unwrap();
+    center.store.commit().unwrap();
+    center.publish();
+    let open = center.store.entries_from(0, 1).unwrap().remove(0);
+    let proof = center.store.proof(0).unwrap().unwrap();
+    let (entry, salt) = (open.entry, open.salt);
+    let row = wire::DisclosureRow { sequence: 1, subject: code(1), entry, salt, proof };
+    let mut tokyo = Node::of("prefecture-13");
+    let batch = DisclosureBatch { first_sequence: 1, rows: vec![row] };
+    let reply = tokyo.ask(NOW, &peer("center"), Request::Disclosures(batch));
+    assert!(matches!(reply, Reply::DisclosureAck { applied: 0 }));
+}
+
+#[test]
+fn nothing_is_handed_over_before_a_checkpoint_covers_it() {
+    let mut center = center_with_two();
+    for tenths in 1..=20 {
+        let calls = center.tick(NOW.plus_ms(tenths * 100)).calls;
+        assert!(!calls.iter().any(|call| matches!(call.request, Request::Disclosures(_))));
+    }
+    let (_, batch) = disclosures(&mut center);
+    assert_eq!(batch.rows.len(), 2, "and nothing is forgotten meanwhile");
+}
+
+#[test]
+fn a_batch_that_begins_with_what_is_known_goes_on_from_there() {
+    let mut center = center_with_two();
+    let (_, batch) = disclosures(&mut center);
+    let mut first = batch.clone();
+    first.rows.truncate(1);
+    let mut tokyo = Node::of("prefecture-13");
+    let applied = |tokyo: &mut Node, batch: &DisclosureBatch| {
+        let request = Request::Disclosures(batch.clone());
+        let Reply::DisclosureAck { applied } = tokyo.ask(NOW, &peer("center"), request) else {
+            panic!("an acknowledgement")
+        };
+        applied
+    };
+    let mut second = batch.clone();
+    second.rows.remove(0);
+    assert_eq!(applied(&mut tokyo, &second), 0, "a gap");
+    assert_eq!(applied(&mut tokyo, &first), 1);
+    assert_eq!(applied(&mut tokyo, &batch), 2);
+    assert_eq!(applied(&mut tokyo, &batch), 2);
+    for number in [1, 3] {
+        assert_eq!(tokyo.store.foreign_about(&code(number), 9).unwrap().len(), 1);
+    }
 }
 
 #[test]

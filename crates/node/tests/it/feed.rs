@@ -144,6 +144,19 @@ fn good_rows_pass_beside_bad_ones_and_one_person_may_have_several() {
 }
 
 #[test]
+fn a_code_given_up_is_nobodys_in_the_same_file() {
+    let mut node = kunitachi();
+    let old = as_reason(entered(1), ChangeReason::MovedWithin, "2026-06-01");
+    let mut new = old.clone();
+    new.record.code = code(101);
+    let rows = [entered(1), recoded(1, 101), old, new].map(|notice| (None, notice));
+    assert_eq!(
+        send(&mut node, rows.to_vec()),
+        ["accepted", "accepted", "record_code: not-recorded", "accepted"]
+    );
+}
+
+#[test]
 fn the_same_file_changes_nothing_the_second_time() {
     for numbered in [true, false] {
         let mut moved = as_reason(entered(1), ChangeReason::MovedWithin, "2026-05-01");

@@ -239,6 +239,12 @@ fn who_may_not_notify_is_set_aside_and_recorded() {
     let batch = NoticeBatch { first_sequence: 1, notices: vec![lent] };
     assert_eq!(acknowledged(&mut tokyo, "municipality-132047", batch), 1);
     assert_eq!(tokyo.store.residents_count().unwrap(), 0);
+    // And the other way round.
+    let mut lent = relayed(2, entered(1, MITAKA));
+    lent.municipality = town(KUNITACHI);
+    let batch = NoticeBatch { first_sequence: 2, notices: vec![lent] };
+    assert_eq!(acknowledged(&mut tokyo, "municipality-132047", batch), 2);
+    assert_eq!(tokyo.store.residents_count().unwrap(), 0);
 }
 
 #[test]

@@ -134,6 +134,20 @@ fn a_code_finds_its_one_person() {
 }
 
 #[test]
+fn who_only_shares_the_index_neither_counts_nor_is_told() {
+    // A hundred stand under the same first character and day; two are meant.
+    let address = "東京都国立市東1番地1";
+    let mut people: Vec<Held> =
+        (1..=100).map(|n| person(n, &format!("住田 第{n}"), address, KUNITACHI)).collect();
+    people.extend((101..=102).map(|n| person(n, &format!("住基 第{n}"), address, KUNITACHI)));
+    let mut center = Node::of("center");
+    center.hold(&people);
+    let found = ask(&mut center, 1, by_birth("住基", "1985-04-01", true));
+    assert_eq!(found, Some(vec![101, 102]));
+    assert_eq!(center.entries().len(), 2);
+}
+
+#[test]
 fn more_than_fifty_is_all_that_is_said() {
     let address = "東京都国立市東1番地1";
     for count in [50_u64, 51, 52, 300] {
