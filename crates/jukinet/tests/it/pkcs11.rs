@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cryptoki::context::Pkcs11;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
@@ -23,7 +23,7 @@ use token::{KeyName, PublicKey, Token, TokenError, TokenKind, verify};
 
 use jukinet::pkcs11::{Pkcs11Token, TokenPlace};
 
-const PIN: &str = "open sesame";
+pub(crate) const PIN: &str = "open sesame";
 const LABEL: &str = "jukinet-test";
 /// Where distributions put the module.
 const MODULE_PATHS: [&str; 4] = [
@@ -37,7 +37,7 @@ const SKIP_ENV: &str = "JUKINET_WITHOUT_SOFTHSM";
 
 /// The module of an inner case, which the outer one names: run alone, an inner case would touch
 /// whatever token this machine really has.
-fn module() -> PathBuf {
+pub(crate) fn module() -> PathBuf {
     std::env::var_os(MODULE_ENV).expect("started only by its outer test").into()
 }
 
@@ -49,11 +49,12 @@ fn find_module() -> PathBuf {
         .unwrap_or_else(|| panic!("SoftHSM2 is missing: install softhsm2, or set {SKIP_ENV}=1"))
 }
 
-/// Runs one ignored test of this binary in a child whose environment names a fresh token.
-fn in_softhsm(case: &str) {
+/// Runs one ignored test of this binary in a child whose environment names a fresh token. Gives what
+/// it printed.
+pub(crate) fn in_softhsm(case: &str) -> String {
     if std::env::var_os(SKIP_ENV).is_some_and(|value| value == "1") {
         println!("skipped: {SKIP_ENV}=1, so the PKCS#11 adapter was not tested here");
-        return;
+        return String::new();
     }
     let module = find_module();
     let home = tempfile::tempdir().unwrap();
@@ -66,22 +67,31 @@ fn in_softhsm(case: &str) {
         tokens.display()
     );
     std::fs::write(&config, text).unwrap();
-    run(Command::new("softhsm2-util")
-        .args(["--init-token", "--free", "--label", LABEL, "--so-pin", "so-secret", "--pin", PIN])
-        .env("SOFTHSM2_CONF", &config));
-    run(Command::new(std::env::current_exe().unwrap())
+    run(initialize(LABEL).env("SOFTHSM2_CONF", &config));
+    // By this name the binary is found also when a build has put another in its place.
+    run(Command::new("/proc/self/exe")
         .args(["--ignored", "--exact", "--nocapture", case])
         .env("SOFTHSM2_CONF", &config)
-        .env(MODULE_ENV, &module));
+        .env(MODULE_ENV, &module))
 }
 
-fn run(command: &mut Command) {
+/// Makes a token of this label where `SOFTHSM2_CONF` points.
+pub(crate) fn initialize(label: &str) -> Command {
+    let mut command = Command::new("softhsm2-util");
+    command.args(["--init-token", "--free", "--so-pin", "so-secret"]);
+    command.args(["--label", label, "--pin", PIN]);
+    command
+}
+
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{command:?}\n{}\n{}", text[0], text[1]);
     // A misspelt case name would run nothing and succeed.
     assert!(!text[0].contains("running 0 tests"), "no such case: {command:?}");
+    let [stdout, _] = text;
+    stdout
 }
 
 fn open(module: &Path) -> Pkcs11Token {
@@ -106,6 +116,11 @@ fn wrong_pin_and_missing_token_are_named() {
 #[test]
 fn a_lost_session_is_opened_again() {
     in_softhsm("pkcs11::inside_a_lost_session_is_opened_again");
+}
+
+#[test]
+fn a_refused_pin_is_not_tried_again() {
+    in_softhsm("pkcs11::inside_a_refused_pin_is_not_tried_again");
 }
 
 #[test]
@@ -218,6 +233,33 @@ fn inside_a_lost_session_is_opened_again() {
         let signature = token.sign(KeyName::Node, b"after").unwrap();
         assert!(verify::p256(&public, b"after", &signature), "round {round}");
     }
+}
+
+#[test]
+#[ignore = "started by a_refused_pin_is_not_tried_again"]
+fn inside_a_refused_pin_is_not_tried_again() {
+    let module = module();
+    let token = open(&module);
+    token.generate(&[KeyName::Node]).unwrap();
+    let change = |from: &str, to: &str| {
+        let context = Pkcs11::new(&module).unwrap();
+        let session = context.open_rw_session(raw_slot(&context)).unwrap();
+        let _ = session.login(UserType::User, Some(&AuthPin::from(from)));
+        session.set_pin(&AuthPin::from(from), &AuthPin::from(to)).unwrap();
+        drop(session);
+        // Every session of the process is gone, so the adapter has to log in again.
+        context.finalize().unwrap();
+    };
+    change(PIN, "changed by somebody");
+    assert_eq!(token.sign(KeyName::Node, b"x"), Err(TokenError::PinWrong));
+    // A second try would succeed now: that it does not shows that none was made.
+    let _ = Pkcs11::new(&module)
+        .unwrap()
+        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    change("changed by somebody", PIN);
+    assert_eq!(token.sign(KeyName::Node, b"x"), Err(TokenError::PinWrong));
+    assert_eq!(token.public_key(KeyName::Node), Err(TokenError::PinWrong));
+    open(&module).sign(KeyName::Node, b"x").unwrap();
 }
 
 #[test]
