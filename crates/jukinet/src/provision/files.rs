@@ -13,7 +13,7 @@ use crate::config::reader::base64_text;
 use crate::disk;
 
 /// A text as a TOML basic string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
@@ -105,7 +105,7 @@ fn node_text(
     Ok(text)
 }
 
-fn token_text(table: &str, folder: &str) -> String {
+pub(super) fn token_text(table: &str, folder: &str) -> String {
     format!(
         "\n# A sealed file: for demonstration. In service: kind = \"pkcs11\", module, label, pin_file.\n\
          [{table}]\nkind = \"software\"\n\

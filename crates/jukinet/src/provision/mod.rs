@@ -4,6 +4,7 @@
 //! real ceremony makes each key inside its own device, with witnesses; what is written down at the
 //! end (pins, the center's public keys, certificates, the first directory) is the same.
 
+mod adopt;
 mod cards;
 mod files;
 mod plan;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 use crate::card_file;
 use crate::disk::{self, DiskError};
 
+pub use adopt::{AdoptError, adopt_token};
 pub use plan::{AgencyPlan, Plan, PlanError, PrefecturePlan};
 
 /// Origins of ledgers: a name that is nobody's on any network.
@@ -124,7 +126,7 @@ pub struct ProvisionedCard {
 struct Made {
     node: NodeId,
     folder: PathBuf,
-    token: Arc<SoftwareToken>,
+    token: Arc<dyn Token>,
 }
 
 impl Made {

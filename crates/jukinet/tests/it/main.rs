@@ -18,3 +18,4 @@ mod notice;
 mod pkcs11;
 mod provision;
 mod refused;
+mod sealed_node;
