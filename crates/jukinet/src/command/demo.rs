@@ -1,10 +1,15 @@
 //! `jukinet demo`: raises a country on loopback as real processes and tells its story.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::demo::fleet;
 use crate::demo::people::{EMBEDDED_RESIDENTS, EMBEDDED_SEED, People};
 use crate::demo::raise::{self, Raised};
 use crate::demo::story;
@@ -13,6 +18,9 @@ use crate::{dice, disk};
 
 /// Most residents that a demonstration loads from a file of its own.
 const POPULATION_BYTES_MAX: u64 = 1 << 30;
+
+/// How often a running country is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
@@ -52,7 +60,8 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Exit {
         Some(dir) => (std::path::absolute(dir).unwrap_or_else(|_| dir.clone()), true),
         None => (scratch(), false),
     };
-    let exit = in_folder(args, people, &dir, talk);
+    let end = Ending::watch((!kept).then(|| dir.clone()), talk);
+    let exit = in_folder(args, people, &dir, (&end, talk));
     if !kept && let Err(error) = std::fs::remove_dir_all(&dir) {
         talk.fail(format!("{} could not be removed: {error}", dir.display()));
     }
@@ -81,7 +90,7 @@ fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("jukinet-demo-{name}"))
 }
 
-fn in_folder(args: &DemoArgs, people: People, dir: &Path, talk: Talk) -> Exit {
+fn in_folder(args: &DemoArgs, people: People, dir: &Path, (end, talk): (&Ending, Talk)) -> Exit {
     let say = |line: &str| talk.say(line);
     let mut raised = match raise::raise(dir, people, &say) {
         Ok(raised) => raised,
@@ -110,8 +119,9 @@ fn in_folder(args: &DemoArgs, people: People, dir: &Path, talk: Talk) -> Exit {
     if args.json {
         talk.json(&document(&raised, nodes, &checks, &told.story));
     }
+    end.story_told();
     if !args.once {
-        wait_for_end(&mut raised, talk);
+        wait_for_end(&mut raised, end, talk);
     }
     talk.say(format!("{} checks held, {failed} did not", checks.len() - failed));
     if failed == 0 { Exit::Ok } else { Exit::Failed }
@@ -149,30 +159,76 @@ fn announce(raised: &Raised, talk: Talk) {
 }
 
 /// Keep the country until Ctrl-C; say so when one of its processes ends.
-fn wait_for_end(raised: &mut Raised, talk: Talk) {
+fn wait_for_end(raised: &mut Raised, end: &Ending, talk: Talk) {
     talk.say(format!("running in {}; Ctrl-C ends it", raised.country.dir.display()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return };
     let mut missing: Vec<String> = Vec::new();
-    runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut term) = signal(SignalKind::terminate()) else { return };
-        loop {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => return,
-                _ = term.recv() => return,
-                () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {
-                    for name in raised.fleet.ended() {
-                        if !missing.contains(&name) {
-                            talk.say(format!("{name} has ended; start it again with its serve command"));
-                            missing.push(name);
-                        }
-                    }
-                }
+    while end.awaited(LOOK_EVERY) {
+        for name in raised.fleet.ended() {
+            if !missing.contains(&name) {
+                talk.say(format!("{name} has ended; start it again with its serve command"));
+                missing.push(name);
             }
         }
-    });
+    }
     raised.fleet.stop();
+}
+
+/// Ctrl-C and SIGTERM. While the country is raised and its story is told they end everything at
+/// once; afterwards they are what is waited for.
+struct Ending {
+    told: Receiver<()>,
+    busy: Arc<AtomicBool>,
+}
+
+impl Ending {
+    /// Watch from now on. `scratch`: the folder that nobody wants to keep.
+    fn watch(scratch: Option<PathBuf>, talk: Talk) -> Self {
+        let (tell, told) = channel();
+        let busy = Arc::new(AtomicBool::new(true));
+        let at_work = Arc::clone(&busy);
+        std::thread::spawn(move || {
+            if !signalled() {
+                return;
+            }
+            if !at_work.load(Ordering::SeqCst) {
+                let _ = tell.send(());
+                return;
+            }
+            talk.fail("ended before the story was told");
+            fleet::end_all();
+            // What is written meanwhile may be in the way once, not for ever: nothing is started now.
+            for scratch in scratch.iter().flat_map(|folder| std::iter::repeat_n(folder, 3)) {
+                let _ = std::fs::remove_dir_all(scratch);
+            }
+            std::process::exit(Exit::Failed as i32);
+        });
+        Self { told, busy }
+    }
+
+    /// What happens from here on is only waiting.
+    fn story_told(&self) {
+        self.busy.store(false, Ordering::SeqCst);
+    }
+
+    /// `true`: the end is still awaited after this time.
+    fn awaited(&self, time: Duration) -> bool {
+        matches!(self.told.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    }
+}
+
+/// Wait for Ctrl-C or SIGTERM. `false`: the system lets nobody wait for them.
+fn signalled() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.is_ok_and(|runtime| {
+        runtime.block_on(async {
+            let Ok(mut term) = signal(SignalKind::terminate()) else { return false };
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
+                _ = term.recv() => true,
+            }
+        })
+    })
 }
 
 /// The last line of every log, so that a failed start explains itself before its folder is removed.

@@ -158,7 +158,7 @@ fn feed_caller(config: &NodeConfig, feed: &FeedConfig) -> Result<Caller, String>
         identity: PeerIdentity {
             node: config.node.clone(),
             role: Role::Municipality,
-            organ: config.organ.clone(),
+            organ: config.organ,
             state: PeerState::Active,
             lan: true,
         },

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -17,6 +18,34 @@ use crate::provision::Country;
 const READY_PATIENCE: Duration = Duration::from_secs(40);
 /// How long a process may take to finish what it accepted.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Processes that were started and not yet stopped: who ends the demonstration early ends them too.
+/// `None`: it is being ended, and nothing more is started.
+static STARTED: Mutex<Option<Vec<Pid>>> = Mutex::new(Some(Vec::new()));
+
+fn started() -> MutexGuard<'static, Option<Vec<Pid>>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// End every process of this demonstration from another thread, before this process ends itself.
+pub fn end_all() {
+    let pids = started().take().unwrap_or_default();
+    for pid in &pids {
+        let _ = kill(*pid, Signal::SIGTERM);
+    }
+    let until = clock::monotonic() + STOP_PATIENCE;
+    while clock::monotonic() < until && pids.iter().any(|pid| runs(*pid)) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for pid in pids.iter().filter(|pid| runs(**pid)) {
+        let _ = kill(*pid, Signal::SIGKILL);
+    }
+}
+
+/// A process that ended and was not yet waited for has no command line any more.
+fn runs(pid: Pid) -> bool {
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
 
 /// One running process.
 #[derive(Debug)]
@@ -66,6 +95,8 @@ impl Fleet {
     ) -> Result<(), String> {
         let said = |error: std::io::Error| format!("{name} does not start: {error}");
         let log = File::create(log).map_err(said)?;
+        let mut started = started();
+        let pids = started.as_mut().ok_or("the demonstration is being ended")?;
         let mut child = Command::new(binary)
             .args(arguments)
             .arg(config)
@@ -74,6 +105,8 @@ impl Fleet {
             .stderr(log)
             .spawn()
             .map_err(said)?;
+        pids.push(pid(&child));
+        drop(started);
         let index = self.running.len();
         let tell = tell.clone();
         if let Some(stdout) = child.stdout.take() {
@@ -152,6 +185,9 @@ impl Fleet {
             }
         }
         self.running.clear();
+        if let Some(pids) = started().as_mut() {
+            pids.clear();
+        }
         well
     }
 }

@@ -120,8 +120,11 @@ fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Stri
 
 impl Tool {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(BINARY)
-            .args(arguments)
+        Self::spawn(Command::new(BINARY).args(arguments))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,8 +135,8 @@ impl Tool {
         Self { child, started: Instant::now(), stdout, stderr }
     }
 
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
     pub(crate) fn runs(&mut self) -> bool {

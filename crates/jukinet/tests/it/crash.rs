@@ -7,10 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jukinet::clock;
 use jukinet::config::load_node;
 use jukinet::runner::keys::StoreKeys;
 use jukinet::runner::process::store_path;
 use jukinet::token_file;
+use law::time::Timestamp;
 use ledger::entry::{Entry, EntryKind};
 use node::ports::Store as _;
 use store::SqliteStore;
@@ -178,6 +180,32 @@ fn an_exchange_that_is_killed_delays_and_loses_nothing() {
     eventually("the agency is heard again", PATIENCE, || country.ask(&code).code == 0);
     assert_eq!(country.ask(&code).codes(), vec![everyone[599].code.clone()]);
     nothing_lost_or_doubled(&country, 600);
+}
+
+/// Ten minutes after the last directory nobody may speak with anybody but the center, which issues the
+/// next one: a country that was switched off longer than that comes back by itself.
+#[test]
+fn a_country_that_slept_for_an_hour_wakes_up_by_itself() {
+    let an_hour_ago = Timestamp(clock::now().0 - 3_600_000);
+    let mut country = Country::make_at(an_hour_ago);
+    let everyone = people(5, KUNITACHI);
+    let file = country.write("few.csv", residents_csv(&everyone).as_bytes());
+    // Whoever wakes first waits for the others, in whatever order they come.
+    for node in ["agency-1", CITY, "exchange-13", "prefecture-13", "center"] {
+        country.start(node);
+    }
+    let code = ["--code", everyone[4].code.as_str()];
+    assert_eq!(country.notice(KUNITACHI, &file).code, 0, "its own register needs nobody else");
+    let alone = country.ask(&code);
+    assert!(alone.code == 5 && alone.stdout.is_empty(), "{alone:?}");
+    country.start("exchange-national");
+    // Members ask for a new directory every five seconds; they need not wait for the center's minute.
+    let woken = Instant::now();
+    eventually("the agency is heard", PATIENCE, || country.ask(&code).code == 0);
+    assert!(woken.elapsed() < Duration::from_secs(30), "{:?}", woken.elapsed());
+    country.await_tiers(KUNITACHI, 5);
+    assert_eq!(country.ask(&code).codes(), vec![everyone[4].code.clone()]);
+    country.stop_all();
 }
 
 /// A mounted memory disk; unmounted when the test ends, however it ends.

@@ -132,7 +132,7 @@ const MISTAKES: [(&str, &str, &str); 18] = [
     ("role = \"terminal\"", "role = \"center\"", "lan[0].role"),
     ("server_pin = \"", "server_pin = \"no base64!\" # \"", "feed.server_pin"),
     ("ledger = \"ledger\"", "leger = \"ledger\"", "leger"),
-    ("[center]", "[centre]", "centre"),
+    ("[center]", "[centr]", "centr"),
 ];
 
 #[test]
