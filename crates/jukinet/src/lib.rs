@@ -18,5 +18,6 @@ pub mod pkcs11;
 pub mod provision;
 pub mod resident_file;
 pub mod runner;
+pub mod seclude;
 pub mod talk;
 pub mod token_file;

@@ -5,7 +5,8 @@ use thiserror::Error;
 
 /// A refusal. The order of the variants is the order of precedence: who asks, then whether the
 /// request is this one and fresh, then by what right, then what is asked. An asker who breaks
-/// several rules learns only the first, so nobody explores the data rules with a card that may not ask.
+/// several rules learns only the first, so nobody explores the data rules with a card that may not
+/// ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
 pub enum Denial {
     #[error("operator card is not in the directory; ask with a registered card")]

@@ -1,7 +1,8 @@
 //! Who may show a resident's provision records, and who may look at the state of the network.
 //!
-//! Not provision of identity information (`inquiry`): a view shows who got what, a look at the network
-//! shows machines. Both need a card of the right class, fresh and signed, and both are recorded.
+//! Not provision of identity information (`inquiry`): a view shows who got what, a look at the
+//! network shows machines. Both need a card of the right class, fresh and signed, and both are
+//! recorded.
 
 use crate::code::PrefectureCode;
 use crate::denial::Denial;

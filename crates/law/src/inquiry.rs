@@ -2,8 +2,8 @@
 //! become a [`Release`]. Nothing else in the program makes either value.
 //!
 //! This is a leaf module on purpose: private fields are visible to descendant modules, so there
-//! must be none. Recording (`ledger`) and sending (`node`) come after and cannot be skipped, because the
-//! outbox takes only a release with its receipt.
+//! must be none. Recording (`ledger`) and sending (`node`) come after and cannot be skipped,
+//! because the outbox takes only a release with its receipt.
 
 use crate::affair::{self, Affair, AffairId, AgencyCode, Channel, Epoch};
 use crate::change::ChangeReason;
@@ -16,7 +16,8 @@ use crate::recipient;
 use crate::time::{Date, Timestamp};
 
 /// How far the clock of a terminal and that of the responder may lie apart. Together with the
-/// memory of seen requests, which must be at least this long, it makes a recorded request worthless.
+/// memory of seen requests, which must be at least this long, it makes a recorded request
+/// worthless.
 pub const ASKED_AT_SKEW_MS_MAX: u64 = 60_000;
 /// Longest case number, in characters: it stands in the resident's list, one line.
 pub const CASE_NUMBER_CHARS_MAX: usize = 40;
@@ -367,7 +368,8 @@ impl Permit {
 
     /// Turns what a store found into what may be told. Rows the query does not ask for are dropped,
     /// a person found twice counts once; more than fifty persons and nobody is told about
-    /// (S1: 照会条件の限定). The number itself goes nowhere.
+    /// (S1: 照会条件の限定). The number itself goes nowhere. Persons whom the affair does not reach
+    /// ([`recipient::reaches`]) count among the fifty and are then as if they were not there.
     pub fn release(self, hits: Vec<Held>) -> Result<Release, Denial> {
         let mut matching: Vec<Held> = Vec::new();
         for held in hits {
@@ -380,6 +382,10 @@ impl Permit {
             }
             matching.push(held);
         }
+        let table = self.grounds.affair.id.table();
+        matching.retain(|held| {
+            recipient::reaches(table, &self.grounds.asker, &held.identity.municipality)
+        });
         let items = self.items();
         let subjects = matching.iter().map(|held| held.identity.code).collect();
         let persons = matching.into_iter().map(|held| ProvidedPerson::of(held, items)).collect();

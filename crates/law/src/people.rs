@@ -148,10 +148,15 @@ impl Address {
     }
 }
 
+/// A name that has the register's separator already is parted there: family names of several words
+/// have ASCII spaces of their own.
 fn separate(text: &str) -> String {
-    match text.split_once([' ', '\u{3000}']) {
+    let spaces = [' ', '\u{3000}'];
+    match text.split_once('\u{3000}').or_else(|| text.split_once(' ')) {
         Some((family, given)) => {
-            format!("{}\u{3000}{}", family, given.trim_start_matches([' ', '\u{3000}']))
+            let (family, given) =
+                (family.trim_end_matches(spaces), given.trim_start_matches(spaces));
+            format!("{family}\u{3000}{given}")
         }
         None => text.to_owned(),
     }
@@ -312,6 +317,8 @@ mod tests {
         assert_eq!(Name::parse(" 住基\u{3000} 太郎 ").unwrap().expose(), "住基\u{3000}太郎");
         assert_eq!(Name::parse("葛\u{E0100}城").unwrap().expose(), "葛\u{E0100}城");
         assert_eq!(Name::parse("MARIA").unwrap().expose(), "MARIA");
+        let parts = Name::parse("DELA CRUZ\u{3000}JOHN PAUL").unwrap();
+        assert_eq!(parts.expose(), "DELA CRUZ\u{3000}JOHN PAUL");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! unknown, and what is unknown is refused.
 
 use crate::affair::{Affair, Epoch};
+use crate::code::LocalGovernmentCode;
 use crate::municipality::{self, MunicipalityKind};
 use crate::organ::Organ;
 
@@ -42,6 +43,28 @@ pub fn names(affair: &Affair, organ: &Organ) -> bool {
         Organ::Municipality(code) => municipality::find(code)
             .is_some_and(|row| municipality_named(affair.recipient, row.name, row.kind)),
         Organ::Center => false,
+    }
+}
+
+/// Whether an affair reaches the records of this municipality's residents.
+///
+/// Then 法30条の7第4項 (別表第二) and 30条の8 (第五) are about the asker's own prefecture, 30条の7第5項
+/// and 第6項 (第三, 第四) about 「他の都道府県」: a governor provides what the own municipalities notified
+/// to organs elsewhere. Now 30条の10 and 30条の15 are about the prefecture that notified
+/// (通知都道府県), 30条の11 and 30条の12 about every other (通知都道府県以外). Only the agencies of table 1
+/// ask about the whole country.
+#[must_use]
+pub fn reaches(table: u8, asker: &Organ, holder: &LocalGovernmentCode) -> bool {
+    let own = match asker {
+        Organ::Municipality(code) => Some(code.prefecture()),
+        Organ::Prefecture(code) => Some(*code),
+        Organ::Agency(_) | Organ::Center => None,
+    };
+    match (table, own) {
+        (1, None) => true,
+        (2 | 5 | 6, Some(own)) => holder.prefecture() == own,
+        (3 | 4, Some(own)) => holder.prefecture() != own,
+        _ => false,
     }
 }
 

@@ -61,6 +61,12 @@ impl Forwarder {
             out.unavailable(ticket, "the inquiry is malformed");
             return;
         };
+        // The record names the terminal: it must be the one that speaks, or somebody answers for
+        // another's question.
+        if body.terminal != *terminal || Some(&body.organ) != member.identity.organ.as_ref() {
+            out.unavailable(ticket, "the inquiry names another terminal");
+            return;
+        }
         let Some(to) = responder_node(&body.responder) else {
             out.unavailable(ticket, "no organ of that name answers inquiries");
             return;

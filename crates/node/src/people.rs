@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use law::change::{ChangeKind, ChangeNotice};
+use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
 use law::time::Timestamp;
@@ -164,9 +164,17 @@ fn as_held(notice: &ChangeNotice) -> Held {
     }
 }
 
-/// Another municipality's change is of a later day: this entry was overtaken on its way.
+/// Another municipality's change is of a later day: this entry was overtaken on its way. A moving-out
+/// is no such change: its day is the planned one (令30条の5), and the person may be entered elsewhere
+/// before it.
 fn entered_since(before: Option<&Held>, notice: &ChangeNotice) -> bool {
-    before.and_then(|held| held.change.as_ref()).is_some_and(|change| change.on > notice.changed_on)
+    let overtakes = |held: &&Held| {
+        held.change.as_ref().is_some_and(|change| {
+            let leaving = held.removed && change.reason == ChangeReason::MovedOut;
+            change.on > notice.changed_on && !leaving
+        })
+    };
+    before.as_ref().is_some_and(overtakes)
 }
 
 impl std::fmt::Debug for Overlay<'_> {

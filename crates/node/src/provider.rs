@@ -16,7 +16,7 @@ use law::time::Timestamp;
 use ledger::entry::{EntryBuilder, EntryKind};
 use ledger::receipt::{EntryId, Receipt};
 use wire::directory::Directory;
-use wire::{InquiryBody, SignedInquiry, inquiry_digest};
+use wire::{InquiryBody, Role, SignedInquiry, inquiry_digest};
 
 use crate::forwarder::asked_for;
 use crate::machine::{Peer, Ticket};
@@ -105,6 +105,7 @@ impl Provider {
         if let Some(standing) = operator.as_mut() {
             // What was signed names the asker and the answerer; a session cannot lend it to others.
             standing.signature_valid &= body.organ == asker && body.responder == self.organ;
+            standing.signature_valid &= peer.role != Role::Terminal || body.terminal == peer.node;
         }
         let inquiry = Inquiry {
             agreement: agreement(directory, &asker, now),

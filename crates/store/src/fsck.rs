@@ -1,5 +1,5 @@
-//! What a check of a store reports: counts, faults by place, and one digest per municipality by which
-//! the three tiers can be compared. Never a word about a person.
+//! What a check of a store reports: counts, faults by place, and one digest per municipality by
+//! which the three tiers can be compared. Never a word about a person.
 
 use std::collections::BTreeMap;
 

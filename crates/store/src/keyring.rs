@@ -1,7 +1,7 @@
 //! The keys in use: index, rows, queues, and one key per retention cohort, loaded as needed.
 //!
-//! Cohort keys are random, not derived: destroying the wrapped copy in the `cohort` table makes every
-//! row of that month unreadable for good, wherever copies of the rows themselves are.
+//! Cohort keys are random, not derived: destroying the wrapped copy in the `cohort` table makes
+//! every row of that month unreadable for good, wherever copies of the rows themselves are.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The ledger's directory: whole files, written so that a crash leaves the old one or the new one.
 //!
-//! The only place of this crate that touches files besides SQLite. What stands in them is decided by
-//! `ledger`; the directory is handed in.
+//! The only place of this crate that touches files besides SQLite. What stands in them is decided
+//! by `ledger`; the directory is handed in.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -86,8 +86,8 @@ impl ModelStore {
     /// What was published stays, as files do.
     ///
     /// # Errors
-    /// [`StoreError::LedgerAhead`], as at the start of the real store, when the published checkpoint
-    /// covers what was lost.
+    /// [`StoreError::LedgerAhead`], as at the start of the real store, when the published
+    /// checkpoint covers what was lost.
     pub fn lose_unsynced(&mut self) -> Result<(), StoreError> {
         self.pending.clear();
         self.unsynced.clear();

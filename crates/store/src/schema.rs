@@ -12,7 +12,8 @@ pub(crate) const APPLICATION_ID: i32 = 0x4a55_4b49;
 /// The version of the tables and of the rows in them.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
-/// Page cache of the one connection: bounded, so that a node's memory does not grow with its register.
+/// Page cache of the one connection: bounded, so that a node's memory does not grow with its
+/// register.
 const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
 
 /// How long a write waits for a reader in another process (fsck, a backup) to let go of the file.

@@ -12,6 +12,7 @@ use crate::config;
 use crate::disk;
 use crate::net::CallFailure;
 use crate::runner::terminal::{Signed, TerminalError, Workplace};
+use crate::seclude::seclude;
 use crate::talk::{Exit, Talk};
 
 /// Why no outcome was reached.
@@ -66,6 +67,7 @@ pub fn act(
     pin_file: Option<&Path>,
     sign: impl FnOnce(&mut Workplace) -> Result<Signed, TerminalError>,
 ) -> Result<Outcome, Stopped> {
+    seclude().map_err(Stopped::Failed)?;
     let config = config::load_terminal(config).map_err(|e| Stopped::Usage(e.to_string()))?;
     let pin_file = pin_file.map_or_else(|| card_file::pin_path(card), Path::to_path_buf);
     let pin = disk::read_pin(&pin_file).map_err(|e| Stopped::Usage(e.to_string()))?;

@@ -11,6 +11,7 @@ use wire::Role;
 use crate::config;
 use crate::runner::process::{self, ProcessError};
 use crate::runner::station;
+use crate::seclude::seclude;
 use crate::talk::{Exit, Talk};
 
 /// Threads that move bytes; the machine has its own.
@@ -19,6 +20,10 @@ const EDGE_THREADS_COUNT: usize = 2;
 /// Serves `role` with this configuration until SIGTERM.
 pub fn run(role: Role, config: &Path, talk: Talk) -> Exit {
     start_log();
+    if let Err(why) = seclude() {
+        talk.fail(why);
+        return Exit::Failed;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(EDGE_THREADS_COUNT)
         .max_blocking_threads(16)

@@ -1,6 +1,8 @@
 //! Change files of the existing resident register system (既存住基システム): rows of CSV become notices
 //! of change, or a named fault of one row. What the network does not need is read over and dropped.
 
+mod lines;
+
 use std::io::Read;
 
 use csv::{ReaderBuilder, StringRecord};
@@ -8,6 +10,7 @@ use law::change::{ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
 use law::time::Date;
+use lines::ShortLines;
 use wire::FeedRow;
 
 /// Columns that every file has.
@@ -37,10 +40,12 @@ pub enum FileFault {
     Csv { line: u64, problem: String },
     #[error("the header lacks the column {0}")]
     Lacks(&'static str),
+    // By its number: in a file without a header the first row would stand here.
     #[error(
-        "the header has an unknown column ({0}); known are those of the residents' CSV and sequence, reason, changed_on, previous_code"
+        "column {0} of the header is unknown; known are those of the residents' CSV and sequence, \
+         reason, changed_on, previous_code"
     )]
-    Unknown(String),
+    Unknown(usize),
     #[error("the header names a column twice ({0})")]
     Twice(String),
 }
@@ -77,7 +82,7 @@ impl Columns {
             let name = name.trim_start_matches('\u{feff}').trim();
             let known = NEEDED.iter().chain(&DROPPED).chain(&CHANGES).any(|k| *k == name);
             if !known {
-                return Err(FileFault::Unknown(name.chars().take(40).collect()));
+                return Err(FileFault::Unknown(place + 1));
             }
             if index.iter().any(|(other, _)| other == name) {
                 return Err(FileFault::Twice(name.to_owned()));
@@ -100,7 +105,7 @@ impl Columns {
 
 /// A file's rows, one by one: a large file is never held whole.
 pub struct Rows<R> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<ShortLines<R>>,
     columns: Columns,
     record: StringRecord,
     row: u32,
@@ -119,7 +124,7 @@ impl<R: Read> Rows<R> {
     /// # Errors
     /// When the file is no CSV, or its columns are not those of a register.
     pub fn open(source: R, own: LocalGovernmentCode) -> Result<Self, FileFault> {
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(ShortLines::new(source));
         let header = reader.headers().map_err(|error| csv_fault(&error))?.clone();
         let columns = Columns::read(&header)?;
         Ok(Self { reader, columns, record: StringRecord::new(), row: 1, own })

@@ -166,6 +166,10 @@ impl Exchange {
             return;
         }
         let mut directory = self.book.watch();
+        // The directory may have changed while the other side was dialed.
+        if !self.still_allowed(signed) {
+            return;
+        }
         let copy = copy_bidirectional_with_sizes(
             &mut stream,
             &mut onward,

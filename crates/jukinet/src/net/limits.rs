@@ -10,6 +10,10 @@ pub const SESSION_CALLS_MAX: u64 = 1_000_000;
 /// Nor for longer: an hour, so that session keys do not outlive a shift.
 pub const SESSION_SECONDS_MAX: u64 = 3_600;
 
+/// Connections at once whose other end is not known yet: a handshake is over in milliseconds, and
+/// who only opens connections must not keep members out.
+pub const HANDSHAKES_MAX: usize = 256;
+
 /// Sessions a node accepts at once. Each costs about 40 KiB of buffers and one descriptor.
 pub const SESSIONS_ACCEPTED_MAX: usize = 2_048;
 

@@ -271,6 +271,11 @@ where
     let peer = pool.peer.as_str().to_owned();
     let mut frames = FrameReader::new(reading);
     let mut directory = book.watch();
+    // The directory may have changed between the handshake and the watch.
+    if !book.is_active(&pool.peer) {
+        held.end(&CallFailure::NotActive(peer));
+        return;
+    }
     let why = loop {
         tokio::select! {
             frame = frames.next() => match frame {

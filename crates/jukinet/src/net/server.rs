@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use wire::{Request, Role};
@@ -15,7 +15,7 @@ use super::ALPN;
 use super::alarm::{Alarm, Alarms};
 use super::book::{Book, PeerIdentity};
 use super::exchange::{Exchange, Heading};
-use super::limits::{HANDSHAKE_TIMEOUT, SESSIONS_ACCEPTED_MAX, SessionLimits};
+use super::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SESSIONS_ACCEPTED_MAX, SessionLimits};
 use super::preamble::{self, Opening};
 pub use super::session::Responder;
 use super::session::{self, Surroundings};
@@ -56,6 +56,7 @@ pub async fn serve<H: Handler>(
     handler: Arc<H>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let places = Arc::new(Semaphore::new(SESSIONS_ACCEPTED_MAX));
     let around = Arc::new(Surroundings {
         role: options.role,
@@ -80,37 +81,48 @@ pub async fn serve<H: Handler>(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            options.alarms.raise(Alarm::Bound, Some(from), "too many sessions");
+        // Strangers share few places until they are known, so that they cannot hold those of members.
+        let Ok(unknown) = Arc::clone(&handshakes).try_acquire_owned() else {
+            options.alarms.raise(Alarm::Bound, Some(from), "too many handshakes");
             continue;
         };
         let options = Arc::clone(&options);
         let around = Arc::clone(&around);
+        let places = Places { unknown, sessions: Arc::clone(&places) };
         tokio::spawn(async move {
-            accepted_one(stream, from, &options, &around).await;
-            drop(place);
+            accepted_one(stream, (from, places), &options, &around).await;
         });
     }
 }
 
+/// What an accepted connection holds: a stranger's place, exchanged for a session's once it is known.
+struct Places {
+    unknown: OwnedSemaphorePermit,
+    sessions: Arc<Semaphore>,
+}
+
 async fn accepted_one<H: Handler>(
     mut stream: TcpStream,
-    from: SocketAddr,
+    (from, places): (SocketAddr, Places),
     options: &ServeOptions,
     around: &Surroundings<H>,
 ) {
     let _ = stream.set_nodelay(true);
     match preamble::read(&mut stream, options.relay.is_some()).await {
-        Ok(Opening::Tls) => tls_session(stream, from, options, around).await,
+        Ok(Opening::Tls) => tls_session(stream, (from, places), options, around).await,
         Ok(Opening::Connect(signed)) => {
             let Some(relay) = &options.relay else { return };
             match relay.admit(&signed) {
                 Ok(Heading::Here) => {
                     if Exchange::welcome(&mut stream).await {
-                        tls_session(stream, from, options, around).await;
+                        tls_session(stream, (from, places), options, around).await;
                     }
                 }
-                Ok(Heading::On(hop)) => relay.relay(stream, &signed, hop).await,
+                Ok(Heading::On(hop)) => {
+                    // A relayed pair has a place of its own kind.
+                    drop(places);
+                    relay.relay(stream, &signed, hop).await;
+                }
                 // Closed without a byte: the refused learns nothing.
                 Err(alarm) => {
                     options.alarms.raise(alarm, Some(from), "connect request refused");
@@ -123,7 +135,7 @@ async fn accepted_one<H: Handler>(
 
 async fn tls_session<H: Handler>(
     stream: TcpStream,
-    from: SocketAddr,
+    (from, places): (SocketAddr, Places),
     options: &ServeOptions,
     around: &Surroundings<H>,
 ) {
@@ -155,5 +167,10 @@ async fn tls_session<H: Handler>(
         options.alarms.raise(Alarm::PeerUnknown, Some(from), "no longer in the directory");
         return;
     };
+    let Ok(_place) = places.sessions.try_acquire_owned() else {
+        options.alarms.raise(Alarm::Bound, Some(from), "too many sessions");
+        return;
+    };
+    drop(places.unknown);
     session::run(stream, peer, around).await;
 }

@@ -77,19 +77,22 @@ where
     let (way, ready) = mpsc::channel(around.limits.in_flight);
     let mut writer = tokio::spawn(write(writing, ready));
     let name = peer.node.clone();
-    read(FrameReader::new(reading), &peer, around, way).await;
-    if timeout(DRAIN_TIMEOUT, &mut writer).await.is_err() {
+    let cut = read(FrameReader::new(reading), &peer, around, way).await;
+    // What is owed to a member that was cut off is not paid.
+    if cut || timeout(DRAIN_TIMEOUT, &mut writer).await.is_err() {
         writer.abort();
     }
     tracing::debug!(event = "session-end", peer = %name.as_str(), "session ended");
 }
 
+/// Take requests until the session ends. `true`: the peer was cut off by the directory.
 async fn read<R, H>(
     mut frames: FrameReader<R>,
     peer: &PeerIdentity,
     around: &Surroundings<H>,
     way: mpsc::Sender<Ready>,
-) where
+) -> bool
+where
     R: AsyncRead + Unpin,
     H: Handler,
 {
@@ -97,25 +100,42 @@ async fn read<R, H>(
     let mut directory = around.book.watch();
     let mut stop = around.stop.clone();
     let end = Instant::now() + Duration::from_secs(around.limits.seconds);
+    let cut = || {
+        let gone = !around.book.is_active(&peer.node);
+        if gone {
+            let detail = format!("{} is no longer active", peer.node.as_str());
+            around.alarms.raise(Alarm::PeerIsolated, None, &detail);
+        }
+        gone
+    };
+    // The directory may have changed between the handshake and the watch.
+    if cut() {
+        return true;
+    }
     for _ in 0..around.limits.calls {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let place = loop {
+            tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => match place {
+                    Ok(place) => break place,
+                    Err(_) => return false,
+                },
+                _ = directory.changed() => if cut() { return true },
+            }
+        };
         let frame = loop {
             tokio::select! {
                 frame = timeout(SESSION_IDLE_MAX, frames.next()) => break frame,
-                _ = directory.changed() => if !around.book.is_active(&peer.node) {
-                    let detail = format!("{} is no longer active", peer.node.as_str());
-                    around.alarms.raise(Alarm::PeerIsolated, None, &detail);
-                    return;
-                },
-                _ = stop.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep_until(end) => return,
+                _ = directory.changed() => if cut() { return true },
+                _ = stop.wait_for(|stop| *stop) => return false,
+                () = tokio::time::sleep_until(end) => return false,
             }
         };
-        let Ok(frame) = frame else { return };
-        let Some((id, request)) = accept(frame, peer, around) else { return };
+        let Ok(frame) = frame else { return false };
+        let Some((id, request)) = accept(frame, peer, around) else { return false };
         let responder = Responder { id, way: Some((way.clone(), place)) };
         around.handler.handle(peer.clone(), request, responder);
     }
+    false
 }
 
 /// A request that this peer may say to this node, or the end of the session with a named line.

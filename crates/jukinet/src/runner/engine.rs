@@ -88,8 +88,12 @@ pub struct Engine {
     leaving: Vec<Parts>,
     recorded: Vec<Recorded>,
     dirty: bool,
+    /// A step asked for a tick; one tick serves all who asked.
+    again: bool,
     unpublished: bool,
     published_at: Instant,
+    /// Since when no checkpoint could be signed.
+    unsigned_since: Option<Instant>,
 }
 
 impl Engine {
@@ -114,8 +118,10 @@ impl Engine {
             leaving: Vec::new(),
             recorded: Vec::new(),
             dirty: false,
+            again: false,
             unpublished: true,
             published_at: clock::monotonic(),
+            unsigned_since: None,
         }
     }
 
@@ -155,7 +161,8 @@ impl Engine {
         let mut next_tick = clock::monotonic();
         loop {
             let now = clock::monotonic();
-            let wait = next_tick.saturating_duration_since(now);
+            let tick_in = next_tick.saturating_duration_since(now);
+            let wait = if self.again { Duration::ZERO } else { tick_in };
             let mut steps: VecDeque<Input> = VecDeque::new();
             let mut stop = false;
             match inbox.recv_timeout(wait) {
@@ -167,7 +174,7 @@ impl Engine {
                 let Ok(event) = inbox.try_recv() else { break };
                 stop |= self.accept(event, &mut steps);
             }
-            if clock::monotonic() >= next_tick {
+            if std::mem::take(&mut self.again) || clock::monotonic() >= next_tick {
                 next_tick = clock::monotonic() + TICK_EVERY;
                 steps.push_back(Input::Tick);
             }
@@ -201,7 +208,9 @@ impl Engine {
         false
     }
 
-    /// One group and the receipts that follow from it, until nothing waits for a receipt.
+    /// One group and the receipts that follow from it, until nothing waits for a receipt. A tick that
+    /// was asked for comes with the next group: what the receipts let out does not wait for the
+    /// tick's writes, and one fsync serves the tick and whoever came meanwhile.
     fn group(&mut self, mut steps: VecDeque<Input>) -> Result<(), EngineError> {
         loop {
             if let Err(error) = self.steps(&mut steps).and_then(|()| self.commit()) {
@@ -226,7 +235,6 @@ impl Engine {
     }
 
     fn steps(&mut self, steps: &mut VecDeque<Input>) -> Result<(), EngineError> {
-        let mut taken = 0;
         while let Some(input) = steps.pop_front() {
             let outbox = self.machine.handle(clock::now(), input, self.store.reads());
             let mut parts = outbox.into_parts();
@@ -241,10 +249,7 @@ impl Engine {
                 self.recorded.extend(recorded);
                 self.dirty = true;
             }
-            taken += 1;
-            if parts.again && taken < GROUP_STEPS_COUNT_MAX {
-                steps.push_back(Input::Tick);
-            }
+            self.again |= parts.again;
             self.leaving.push(parts);
         }
         Ok(())
@@ -284,6 +289,7 @@ impl Engine {
         self.leaving.clear();
         self.recorded.clear();
         self.dirty = false;
+        self.again = false;
         self.generation += 1;
         for (_, reply) in self.tickets.drain() {
             reply(Reply::Unavailable { reason: "the record could not be kept".to_owned() });
@@ -293,19 +299,29 @@ impl Engine {
         std::thread::sleep(TICK_EVERY);
     }
 
-    /// Sign a checkpoint over the new entries, at most every [`PUBLISH_EVERY`].
+    /// Sign a checkpoint over the new entries, at most every [`PUBLISH_EVERY`]. It costs several
+    /// fsyncs, so a tick that was asked for goes first, but not for longer than as much again.
     fn publish(&mut self, at_once: bool) {
         if !self.unpublished {
             return;
         }
         let now = clock::monotonic();
-        if !at_once && now.duration_since(self.published_at) < PUBLISH_EVERY {
+        let every = if self.again { 2 * PUBLISH_EVERY } else { PUBLISH_EVERY };
+        if !at_once && now.duration_since(self.published_at) < every {
             return;
         }
         self.published_at = now;
         match self.store.publish(self.signer.as_ref()) {
-            Ok(_) => self.unpublished = false,
-            Err(error) => tracing::error!(event = "checkpoint", %error, "no checkpoint signed"),
+            Ok(_) => {
+                self.unpublished = false;
+                self.unsigned_since = None;
+            }
+            // Said once: a device may be away for hours, and entries are durable meanwhile.
+            Err(error) if self.unsigned_since.is_none() => {
+                self.unsigned_since = Some(now);
+                tracing::error!(event = "checkpoint", %error, "no checkpoint signed");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -129,7 +129,8 @@ pub async fn serve(
     let outcome = tokio::select! {
         served = net::serve(listener, options, handler, stop) => {
             served?;
-            let _ = tokio::task::spawn_blocking(move || events.send(Event::Stop)).await;
+            let tell = move || drop(events.send(Event::Stop));
+            let _ = tokio::task::spawn_blocking(tell).await;
             machine.await
         }
         outcome = &mut machine => outcome,
@@ -147,7 +148,8 @@ fn first_directory(
 ) -> Result<Directory, ProcessError> {
     let path = store_path(config);
     let failed = |source| ProcessError::Store { path: path.clone(), source };
-    let kept = store.reads().directory().ok().flatten();
+    let kept =
+        store.reads().directory().map_err(|error| failed(StoreError::Io(error.to_string())))?;
     let fresh = kept.is_none();
     let bytes = match kept {
         Some(bytes) => bytes,
@@ -174,12 +176,12 @@ fn maker(config: &NodeConfig) -> Result<MachineMaker, ProcessError> {
     let identity = MemberIdentity {
         node: config.node.clone(),
         role: config.role,
-        organ: config.organ.clone(),
+        organ: config.organ,
         directory_key: config.center.directory_key,
         software: concat!("jukinet/", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let center = config.center.node.clone();
-    let make: MachineMaker = match (config.role, config.organ.clone()) {
+    let make: MachineMaker = match (config.role, config.organ) {
         (Role::Center, _) => boxed(identity, node::center::Center::new),
         (Role::Agency, _) => boxed(identity, node::agency::Agency::new),
         (Role::Exchange, _) => boxed(identity, node::exchange::Exchange::new),

@@ -73,7 +73,7 @@ impl Workplace {
             book,
             config.tls_profile,
         );
-        let terminal = Terminal::new(config.node.clone(), config.organ.clone());
+        let terminal = Terminal::new(config.node.clone(), config.organ);
         Ok(Self { config, identity: shown, caller, terminal, session: None })
     }
 

@@ -83,8 +83,9 @@ impl World {
         let Some(signature) = key.sign_digest(&digest) else { return Ok(()) };
         let message = prepared.request(&signature);
         if let Request::Inquiry(signed) = &message {
-            let (provider, broken) = (script.provider, script.broken);
-            self.checker.asks(signed, Asked { request, at: now, provider, draft, broken });
+            let (provider, reaches, broken) = (script.provider, script.reaches, script.broken);
+            let asked = Asked { request, at: now, provider, reaches, draft, broken };
+            self.checker.asks(signed, asked);
         }
         if self.overheard.len() < OVERHEARD_MAX {
             self.overheard.push((place, message.clone()));

@@ -36,7 +36,6 @@ fn the_rules_hold_in_many_worlds() {
 
 /// People who move on before their notices have arrived, and movings-out planned for a later day.
 #[test]
-#[ignore = "a moving-out planned for a later day still overtakes the entry elsewhere (node::people)"]
 fn the_rules_hold_for_restless_people() {
     let options = Options { restless: true, ..Options::default() };
     for seed in 0..100 {

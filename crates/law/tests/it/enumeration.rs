@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use law::affair::{affairs, agencies};
+use law::code::LocalGovernmentCode;
 use law::inquiry::{Item, authorize};
 use law::organ::Organ;
 use law::{Affair, Denial, Epoch};
 
-use crate::support::{affairs_both, held, inquiry, organ, person};
+use crate::support::{affairs_both, draft, held, inquiry, organ, person};
 
 const MINAMATA: &str = "水俣病被害者の救済及び水俣病問題の解決に関する特別措置法\
     （平成二十一年法律第八十一号）第二条第二項に規定する関係県の知事";
@@ -176,4 +177,48 @@ fn a_release_drops_whom_the_query_did_not_ask_for() {
         authorize(inquiry(organ("agency:A074"), Organ::Center, "1-74-1", Epoch::Founding)).unwrap();
     let stranger = held(person(5, "別 人", "東京都国立市東1", "1985-04-01"));
     assert!(permit.release(vec![stranger]).unwrap().persons().is_empty());
+}
+
+#[test]
+fn tables_2_and_5_stay_at_home_and_3_and_4_end_there() {
+    let at = |municipality: &str| {
+        let mut identity = person(1_234_567_890, "住基 花子", "東京都国立市東1", "1985-04-01");
+        identity.municipality = LocalGovernmentCode::parse(municipality).unwrap();
+        held(identity)
+    };
+    let (tokyo, nagano) = ("132047", "202029");
+    let (city, prefecture) = ("municipality:132152", "prefecture:13");
+    let (then, now) = (Epoch::Founding, Epoch::Today);
+    for (epoch, asker, responder, affair, told) in [
+        (then, "agency:A074", "center", "1-74-1", [true, true]),
+        (then, city, prefecture, "2-1-1", [true, false]),
+        (then, prefecture, "center", "3-1-1", [false, true]),
+        (then, city, "center", "4-1-1", [false, true]),
+        (then, prefecture, prefecture, "5-1-1", [true, false]),
+        (now, city, "center", "2-1-1", [true, false]),
+        (now, city, "center", "4-1-1", [false, true]),
+        (now, prefecture, "center", "3-1-1", [false, true]),
+    ] {
+        let (asker, responder) = (organ(asker), organ(responder));
+        for (municipality, told) in [tokyo, nagano].into_iter().zip(told) {
+            let permit = authorize(inquiry(asker, responder, affair, epoch)).unwrap();
+            let release = permit.release(vec![at(municipality)]).unwrap();
+            assert_eq!(release.persons().len(), usize::from(told), "{asker} {affair}");
+            assert_eq!(release.subjects().len(), release.persons().len());
+        }
+    }
+}
+
+#[test]
+fn who_is_out_of_reach_still_counts_among_the_fifty() {
+    let mut asked = inquiry(organ("municipality:132152"), Organ::Center, "4-1-1", Epoch::Founding);
+    asked.query = draft("住基 花子", None, Some("1985-04-01"), false);
+    let people = |count: u64| {
+        let one = |n| held(person(n, "住基 花子", "東京都国立市東1", "1985-04-01"));
+        (1..=count).map(one).collect::<Vec<_>>()
+    };
+    let release = authorize(asked.clone()).unwrap().release(people(50)).unwrap();
+    assert!(release.persons().is_empty() && release.subjects().is_empty());
+    let denial = authorize(asked).unwrap().release(people(51)).unwrap_err();
+    assert_eq!(denial, Denial::MoreThan50);
 }

@@ -1,5 +1,6 @@
 //! The ladder: one inquiry that breaks every rule, mended one rule at a time. Each step must show
-//! the next refusal in the order of precedence, and the last step a permit, a release, or more than 50.
+//! the next refusal in the order of precedence, and the last step a permit, a release, or more than
+//! 50.
 
 use law::inquiry::{ASKED_AT_SKEW_MS_MAX, Agreement, Inquiry};
 use law::organ::{CardClass, CardId, OperatorStanding};

@@ -20,6 +20,8 @@ use crate::queue::{Acknowledged, Sender};
 
 /// Ledger entries gone through in one step.
 pub(super) const ENTRIES_PER_STEP_COUNT_MAX: usize = 256;
+/// Earlier states of a person that are looked through for the prefectures she lived in.
+const EARLIER_STATES_COUNT_MAX: usize = 64;
 /// Rows in one batch: each carries its proof, about 2 kB.
 pub(super) const ROWS_PER_BATCH_COUNT_MAX: usize = wire::limits::BATCH_DISCLOSURES_COUNT_MAX;
 
@@ -159,10 +161,17 @@ fn queue_new(from: u64, reads: &dyn Reads, out: &mut Outbox) -> Looked<Option<St
     for open in &entries {
         let Some(subject) = provided_subject(open) else { continue };
         let Some(held) = reads.resident(&subject)? else { continue };
-        let Some(node) = prefecture_node(held.identity.municipality.prefecture()) else { continue };
-        let payload = open.index.to_be_bytes().to_vec();
-        out.write(Write::Enqueue { to: node.clone(), payload });
-        to.insert(node);
+        // Every prefecture that ever had the person keeps her list: a false moving-in elsewhere must
+        // not be able to lead her records away from where she looks.
+        let mut areas = BTreeSet::from([held.identity.municipality.prefecture()]);
+        for row in reads.history(&subject, EARLIER_STATES_COUNT_MAX)? {
+            areas.insert(row.before.identity.municipality.prefecture());
+        }
+        for node in areas.into_iter().filter_map(prefecture_node) {
+            let payload = open.index.to_be_bytes().to_vec();
+            out.write(Write::Enqueue { to: node.clone(), payload });
+            to.insert(node);
+        }
     }
     out.write(Write::SetCounter(Counter::Disclosed, up_to));
     Ok(Some(Step { up_to, to }))

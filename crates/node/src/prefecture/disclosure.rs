@@ -8,7 +8,7 @@ use law::code::{PrefectureCode, RecordCode};
 use law::disclosure::{ViewPermit, ViewRequest, open_view};
 use law::inquiry::Denial;
 use law::time::Timestamp;
-use ledger::entry::{Entry, EntryBuilder, EntryKind};
+use ledger::entry::{Entry, EntryBuilder, EntryKind, recordable};
 use ledger::note::VerifierKey;
 use ledger::receipt::{EntryId, Receipt};
 use ledger::view::{ViewedRow, verify_row};
@@ -105,6 +105,11 @@ impl Desk {
             .terminal(from.node.as_str())
             .card(body.card.as_str())
             .request(&digest);
+        // How the resident was identified stands where an inquiry has its case.
+        let entry = match recordable(identified_by) {
+            Some(words) => entry.case(words),
+            None => entry,
+        };
         let id = member.entry_id();
         match (verdict, view) {
             (_, Err(_)) => out.unavailable(ticket, "the register could not be read"),

@@ -1,5 +1,5 @@
-//! The plain maps of [`super::ModelStore`], and how each write changes them. Total: whatever could be
-//! refused was refused before it came here.
+//! The plain maps of [`super::ModelStore`], and how each write changes them. Total: whatever could
+//! be refused was refused before it came here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -23,8 +23,8 @@ use crate::seal;
 const INTEGRITY_MESSAGES_COUNT_MAX: u32 = 100;
 
 impl SqliteStore {
-    /// Check everything: SQLite's own structures, every row and index term, queues, cohorts, and the
-    /// published ledger against the entries.
+    /// Check everything: SQLite's own structures, every row and index term, queues, cohorts, and
+    /// the published ledger against the entries.
     ///
     /// # Errors
     /// Only when the check itself cannot be carried out; what it finds is in the report.

@@ -1,8 +1,8 @@
 //! The published side of the ledger: tiles and checkpoint on disk, always behind the database.
 //!
 //! Order: commit, then tiles, then the signed checkpoint; each synced before the next. So the
-//! checkpoint on disk never covers more than the database has, and a database that has less than the
-//! checkpoint is an older copy put back, which is refused.
+//! checkpoint on disk never covers more than the database has, and a database that has less than
+//! the checkpoint is an older copy put back, which is refused.
 
 use ledger::checkpoint::{Checkpoint, parse_and_verify, signed_checkpoint};
 use ledger::note::{Note, NoteSigner, VerifierKey};

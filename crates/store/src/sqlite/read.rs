@@ -1,4 +1,5 @@
-//! Look-ups of [`SqliteStore`]: by keyed digest, then opened, then compared. No rule is decided here.
+//! Look-ups of [`SqliteStore`]: by keyed digest, then opened, then compared. No rule is decided
+//! here.
 
 use law::code::RecordCode;
 use law::inquiry::Held;

@@ -13,7 +13,7 @@ use super::super::country::Place;
 use super::super::keys::sha256;
 use super::super::nation::Nation;
 use super::plain::{asks_for, line};
-use super::{Asked, Checker, Expected, Violation, unreadable};
+use super::{Asked, Checker, Expected, Reach, Violation, unreadable};
 
 /// S1: 「該当者が50人を超えるとき…提供を受けられない」, counted here once more.
 const PERSONS_MAX: usize = 50;
@@ -289,5 +289,13 @@ fn scan(asked: &Asked, store: &dyn Reads, nation: &Nation) -> Result<Expected, V
     if found.len() > PERSONS_MAX {
         return Ok(Expected::Refusal("more-than-50"));
     }
+    found.retain(|held| {
+        let home = held.identity.municipality.as_str();
+        match asked.reaches {
+            None => true,
+            Some(Reach::Of(area)) => home.starts_with(area),
+            Some(Reach::NotOf(area)) => !home.starts_with(area),
+        }
+    });
     Ok(Expected::Persons(found.iter().map(line).collect()))
 }

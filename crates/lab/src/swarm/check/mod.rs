@@ -36,6 +36,13 @@ impl Violation {
     }
 }
 
+/// The residents of one prefecture (the first two digits of their municipality), or of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Of(&'static str),
+    NotOf(&'static str),
+}
+
 /// An inquiry as the script made it.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -44,6 +51,8 @@ pub(super) struct Asked {
     pub(super) at: Timestamp,
     /// Who answers: by the number of the table alone.
     pub(super) provider: Place,
+    /// Whose residents it reaches, by the number of the table alone; `None`: everyone's.
+    pub(super) reaches: Option<Reach>,
     pub(super) draft: QueryDraft,
     /// Public rules that it breaks by the script's own knowledge; empty = lawful in itself.
     pub(super) broken: Vec<&'static str>,

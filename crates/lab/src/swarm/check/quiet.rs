@@ -64,7 +64,8 @@ fn tier_agrees(
     Ok(())
 }
 
-/// S1: 本人確認情報提供状況の開示. The prefectures together hold each of the center's provisions once.
+/// S1: 本人確認情報提供状況の開示. Each of the center's provisions is shown by at least one prefecture,
+/// and by none twice; one in which the person lived before shows it as well.
 fn disclosed_once<'s>(
     checker: &Checker,
     store: &dyn Fn(Place) -> Option<&'s dyn Reads>,
@@ -75,14 +76,14 @@ fn disclosed_once<'s>(
         let code = text.lines().find_map(|line| line.strip_prefix("resident "));
         let Some(code) = code.filter(|_| text.contains("\nkind provision\n")) else { continue };
         let Ok(code) = law::code::RecordCode::parse(code) else { continue };
-        let mut copies = 0;
+        let mut shown = Vec::new();
         for place in PREFECTURES {
             let Some(store) = store(place) else { continue };
             let about = store.foreign_about(&code, usize::MAX).map_err(unreadable)?;
-            copies += about.iter().filter(|e| e.entry == *entry && e.salt == *salt).count();
+            shown.push(about.iter().filter(|e| e.entry == *entry && e.salt == *salt).count());
         }
-        if copies != 1 {
-            let detail = format!("line {index} of the center is shown {copies} times");
+        if shown.iter().any(|copies| *copies > 1) || shown.iter().all(|copies| *copies == 0) {
+            let detail = format!("line {index} of the center is shown {shown:?} times");
             return Err(Violation::new("disclosed-once", detail));
         }
     }
