@@ -134,6 +134,25 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
     assert_eq!(foreign(&mut world, "prefecture-13", code(1)).len(), 1);
 }
 
+/// Whoever notifies a false moving-in cannot lead a resident's records away from where she looks: the
+/// prefecture in which she really lives shows the look-ups that followed.
+#[test]
+fn a_false_moving_in_elsewhere_hides_nothing_from_the_resident() {
+    let mut world = World::new();
+    let moved_in = law::change::ChangeReason::MovedIn;
+    feed(&mut world, vec![notice(moved_in, "2026-04-01", 1, NAGANO, MATSUMOTO)]);
+    world.run(3);
+    feed(&mut world, vec![notice(moved_in, "2026-05-01", 1, TOKYO, KUNITACHI)]);
+    world.run(3);
+    inquire(&mut world, 1, 1);
+    world.run(10);
+    for prefecture in ["prefecture-13", "prefecture-20"] {
+        let rows = foreign(&mut world, prefecture, code(1));
+        check(&rows, code(1));
+        assert_eq!(rows.len(), 1, "{prefecture}");
+    }
+}
+
 /// The batch that the center would send now.
 fn disclosures(center: &mut Node) -> (OutgoingCall, DisclosureBatch) {
     center.publish();

@@ -52,6 +52,19 @@ fn it_is_recorded_before_it_is_passed_on() {
     assert_eq!(parts.calls[0].to.as_str(), "center");
 }
 
+/// The record names the terminal; a program at one terminal cannot lay its question on another's.
+#[test]
+fn a_question_in_another_terminals_name_is_not_passed_on() {
+    let mut node = Node::of("agency-1");
+    let mut lent = body(agency(), "agency", 1, by_code(1));
+    lent.terminal = crate::fixture::id("terminal-2");
+    let request = Request::Inquiry(sign(&lent));
+    let from = terminal(agency());
+    let sent = node.step(NOW, Input::Request { from, ticket: Ticket(1), request });
+    assert!(sent.calls.is_empty());
+    assert!(matches!(sent.replies[0].reply, Reply::Unavailable { .. }));
+}
+
 #[test]
 fn an_answer_goes_to_the_ticket_that_asked() {
     let mut node = Node::of("agency-1");
