@@ -63,7 +63,7 @@ enum Command {
     Resident(command::resident::ResidentArgs),
     /// Verify a ledger, a checkpoint or a resident's file, offline
     Ledger(command::ledger_verify::LedgerArgs),
-    /// Check store, ledger, keys and their cross-references of a stopped node
+    /// Check store, ledger, keys and their cross-references of a node
     Fsck(command::fsck::FsckArgs),
     /// What is wrong with a node and what to do about it
     Doctor(command::doctor::DoctorArgs),

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::demo::fleet;
-use crate::demo::people::{EMBEDDED_RESIDENTS, EMBEDDED_SEED, People};
+use crate::demo::people::{EMBEDDED_RESIDENTS, EMBEDDED_SEED, Line, People};
 use crate::demo::raise::{self, Raised};
 use crate::demo::story;
 use crate::talk::{Exit, Talk};
@@ -25,7 +25,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Options of `demo`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jukinet demo\n  jukinet demo --once --json\n  jukinet demo --residents 20000 --dir ./country\n\nThe country is 1 center, 2 prefectures, 4 municipalities, 2 agencies, 3 exchanges and their\nterminals, each a process of its own on loopback. Its 20,000 residents are embedded (seed\n2003); other people: jukilab population --out DIR, then --population DIR/residents.csv."
+    after_help = "Examples:\n  jukinet demo\n  jukinet demo --once --json\n  jukinet demo \
+        --residents 20000 --dir ./country\n\nThe country is 1 center, 2 prefectures, 4 \
+        municipalities, 2 agencies, 3 exchanges and their\nterminals, each a process of its own \
+        on loopback. Its 20,000 residents are embedded (seed\n2003); other people: jukilab \
+        population --out DIR, then --population DIR/residents.csv."
 )]
 pub struct DemoArgs {
     /// Synthetic residents to load
@@ -68,16 +72,30 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Exit {
     exit
 }
 
+/// The residents, if they are enough for the story: said before anything is raised.
 fn people(args: &DemoArgs) -> Result<People, String> {
+    let people = chosen(args)?;
+    let at_home = |line: &Line| line.municipality == raise::STORY_MUNICIPALITY;
+    if people.lines.iter().any(at_home) {
+        return Ok(people);
+    }
+    Err(format!(
+        "the story needs a resident of 国立市 ({}) and there is none; take more residents",
+        raise::STORY_MUNICIPALITY
+    ))
+}
+
+fn chosen(args: &DemoArgs) -> Result<People, String> {
     if let Some(file) = &args.population {
         let text =
             disk::read_text(file, POPULATION_BYTES_MAX).map_err(|error| error.to_string())?;
         let residents = (text.lines().count() as u64).saturating_sub(1);
-        return People::parse(&text, residents.min(args.residents));
+        return Ok(People::parse(&text, residents)?.thinned(args.residents));
     }
     if args.seed != EMBEDDED_SEED {
         return Err(format!(
-            "the embedded residents have the seed {EMBEDDED_SEED}; for another, make them with jukilab population --seed {} and give --population",
+            "the embedded residents have the seed {EMBEDDED_SEED}; for another, make them with \
+                jukilab population --seed {} and give --population",
             args.seed
         ));
     }
@@ -145,7 +163,8 @@ fn announce(raised: &Raised, talk: Talk) {
         .sum();
     let people = raised.people.lines.len();
     talk.say(format!(
-        "1 center · 2 prefectures · 4 municipalities · 2 agencies   {people} synthetic residents   RSS {rss:.0} MiB   ready in {} s   127.0.0.1 only",
+        "1 center · 2 prefectures · 4 municipalities · 2 agencies   {people} synthetic \
+            residents   RSS {rss:.0} MiB   ready in {} s   127.0.0.1 only",
         raised.ready_seconds
     ));
     for terminal in &raised.country.terminals {
@@ -196,7 +215,8 @@ impl Ending {
             }
             talk.fail("ended before the story was told");
             fleet::end_all();
-            // What is written meanwhile may be in the way once, not for ever: nothing is started now.
+            // What is written meanwhile may be in the way once, not for ever: nothing is started
+            // now.
             for scratch in scratch.iter().flat_map(|folder| std::iter::repeat_n(folder, 3)) {
                 let _ = std::fs::remove_dir_all(scratch);
             }

@@ -20,7 +20,11 @@ const QUERY_FILE_BYTES_MAX: u64 = 16_384;
 /// Options of `inquire`. Debug is by hand: what is asked is personal.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01\n\nThe affair's table says which server answers. Exit codes: 0 answered (also with nobody\nfound), 4 refused by rule, 5 not reachable."
+    after_help = "Examples:\n  jukinet inquire --config agency-1.toml --card kai.card --affair \
+        1-74-1 --case 2026-11 --code 12345678901\n  jukinet inquire --config agency-1.toml \
+        --card kai.card --affair 1-74-1 --case 2026-11 --name \"住基 太郎\" --birth 1985-04-01\n\n\
+        The affair's table says which server answers. Exit codes: 0 answered (also with nobody\n\
+        found), 4 refused by rule, 5 not reachable."
 )]
 pub struct InquireArgs {
     /// The configuration of the terminal
@@ -161,11 +165,12 @@ fn show_answer(answer: &Answer, json: bool, talk: Talk) {
     for person in &answer.persons {
         talk.data(person_line(person));
     }
-    let count = answer.persons.len();
-    talk.say(format!(
-        "{count} found; recorded as {} #{}, which the persons concerned can see",
-        answer.ledger, answer.index
-    ));
+    let seen = match answer.persons.len() {
+        0 => "nobody found; the inquiry is".to_owned(),
+        1 => "1 found, who can see that she was;".to_owned(),
+        count => format!("{count} found, who can see that they were;"),
+    };
+    talk.say(format!("{seen} recorded as {} #{}", answer.ledger, answer.index));
 }
 
 /// The edge encoder: the one place of this command where what was provided becomes text.

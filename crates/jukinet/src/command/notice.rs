@@ -25,7 +25,11 @@ const BATCH_PATIENCE: Duration = Duration::from_secs(30);
 /// Options of `notice`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file changes.csv\n\nColumns: those of the residents' CSV, and sequence, reason, changed_on, previous_code.\nWithout a column `reason` the file is a list of residents: rows of other municipalities\nare skipped. The same file can be sent again: nothing is applied twice.\nExit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected."
+    after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file \
+        changes.csv\n\nColumns: those of the residents' CSV, and sequence, reason, changed_on, \
+        previous_code.\nWithout a column `reason` the file is a list of residents: rows of other \
+        municipalities\nare skipped. The same file can be sent again: nothing is applied twice.\n\
+        Exit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected."
 )]
 pub struct NoticeArgs {
     /// The configuration of the municipality that notifies
@@ -69,7 +73,10 @@ pub fn run(args: &NoticeArgs, talk: Talk) -> Exit {
     {
         talk.fail(error);
     }
-    report(args, &counts, &rejects, talk);
+    // A file that was refused whole has no counts to tell.
+    if sent.is_ok() || counts.rows > 0 {
+        report(args, &counts, &rejects, talk);
+    }
     match sent {
         Err((exit, why)) => {
             talk.fail(why);
@@ -209,7 +216,8 @@ fn report(args: &NoticeArgs, counts: &Counts, rejects: &Path, talk: Talk) {
         return;
     }
     talk.data(format!(
-        "{rows} rows: {accepted} accepted, {duplicates} sent before, {skipped} of other municipalities, {rejected} rejected"
+        "{rows} rows: {accepted} accepted, {duplicates} sent before, {skipped} of other \
+            municipalities, {rejected} rejected"
     ));
     if rejected > 0 {
         talk.say(format!("rejected rows with column, rule and remedy: {}", rejects.display()));

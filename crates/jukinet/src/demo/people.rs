@@ -1,8 +1,8 @@
-//! The demonstration's residents: 20,000 people who do not exist, embedded, and a naive scan over them
-//! that every answer of the network is compared with.
+//! The demonstration's residents: 20,000 people who do not exist, embedded, and a naive scan over
+//! them that every answer of the network is compared with.
 //!
-//! The file is what `jukilab population --residents 20000 --seed 2003 --municipalities …` writes; a test
-//! of the lab compares the two.
+//! The file is what `jukilab population --residents 20000 --seed 2003 --municipalities …` writes; a
+//! test of the lab compares the two.
 
 use std::io::Read;
 
@@ -15,6 +15,8 @@ pub const EMBEDDED_RESIDENTS: u64 = 20_000;
 /// Seed that the embedded file was made with.
 pub const EMBEDDED_SEED: u64 = 2003;
 static EMBEDDED: &[u8] = include_bytes!("../../assets/residents-demo.csv.gz");
+/// People of the crowded address that a smaller population keeps: one more than may be provided.
+const CROWD_COUNT: usize = law::query::PROVISION_PERSONS_MAX + 1;
 /// Unpacked it is about 3 MB.
 const EMBEDDED_BYTES_MAX: u64 = 64 << 20;
 
@@ -57,7 +59,7 @@ impl std::fmt::Debug for People {
 }
 
 impl People {
-    /// The first `count` of the embedded residents.
+    /// `count` of the embedded residents, of every municipality.
     ///
     /// # Errors
     /// When the embedded file cannot be read, or holds fewer.
@@ -67,7 +69,44 @@ impl People {
             .take(EMBEDDED_BYTES_MAX)
             .read_to_string(&mut text)
             .map_err(|error| format!("the embedded residents cannot be read: {error}"))?;
-        Self::parse(&text, count)
+        if count > EMBEDDED_RESIDENTS {
+            return Err(format!(
+                "{EMBEDDED_RESIDENTS} residents are embedded, {count} were asked for; make more \
+                    with jukilab population"
+            ));
+        }
+        Ok(Self::parse(&text, EMBEDDED_RESIDENTS)?.thinned(count))
+    }
+
+    /// `count` of these people, evenly from the whole file, so that nobody's municipality is left
+    /// out; first of all those at one crowded address, which the story needs.
+    #[must_use]
+    pub fn thinned(self, count: u64) -> Self {
+        let Self { header, lines } = self;
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(lines.len());
+        let whole = Self { header, lines };
+        let crowd = whole.crowded();
+        let is_crowd = |line: &Line| {
+            crowd.as_ref().is_some_and(|draft| {
+                draft.address.as_ref() == Some(&line.address)
+                    && draft.name.as_ref().is_some_and(|name| line.family.starts_with(name))
+            })
+        };
+        let Self { header, lines } = whole;
+        let crowded =
+            lines.iter().filter(|line| is_crowd(line)).count().min(CROWD_COUNT).min(count);
+        let (wanted, others) = (count - crowded, lines.len() - crowded);
+        let (mut of_crowd, mut of_others) = (0, 0);
+        let mut keep = |line: &Line| {
+            if of_crowd < crowded && is_crowd(line) {
+                of_crowd += 1;
+                return true;
+            }
+            of_others += 1;
+            of_others * wanted / others != (of_others - 1) * wanted / others
+        };
+        let lines = lines.into_iter().filter(|line| keep(line)).collect();
+        Self { header, lines }
     }
 
     /// From the text of a residents' CSV.
@@ -99,7 +138,8 @@ impl People {
         }
         if (lines.len() as u64) < count {
             return Err(format!(
-                "only {} residents are there, {count} were asked for; make more with jukilab population",
+                "only {} residents are there, {count} were asked for; make more with jukilab \
+                    population",
                 lines.len()
             ));
         }
@@ -145,8 +185,8 @@ impl People {
         (codes.len() <= law::query::PROVISION_PERSONS_MAX).then_some(codes)
     }
 
-    /// A name's first character and a whole address under which more than fifty people are found: the
-    /// dormitory that every synthetic population has.
+    /// A name's first character and a whole address under which more than fifty people are found:
+    /// the dormitory that every synthetic population has.
     #[must_use]
     pub fn crowded(&self) -> Option<QueryDraft> {
         let mut by_address: std::collections::HashMap<(char, &str), usize> =
@@ -188,8 +228,8 @@ impl People {
     }
 }
 
-/// Whether any of the needles stands in `bytes`. One pass over the bytes: the first four bytes of each
-/// needle lead to the few that may match.
+/// Whether any of the needles stands in `bytes`. One pass over the bytes: the first four bytes of
+/// each needle lead to the few that may match.
 #[must_use]
 pub fn contains_any(bytes: &[u8], needles: &[Vec<u8>]) -> bool {
     let mut by_start: std::collections::HashMap<&[u8], Vec<&[u8]>> =

@@ -1,5 +1,6 @@
-//! A small country of real processes of the built binary, for tests: raised, asked, hurt, restarted.
-//! Not the demonstration: these tests choose which processes run and kill them as they please.
+//! A small country of real processes of the built binary, for tests: raised, asked, hurt,
+//! restarted. Not the demonstration: these tests choose which processes run and kill them as they
+//! please.
 //!
 //! One country at a time, every wait is bounded, and whatever happens nothing is left running: the
 //! guard ends every process whose command line names its folder.

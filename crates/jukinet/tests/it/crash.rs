@@ -44,8 +44,8 @@ fn counted(store: &SqliteStore, kind: EntryKind) -> u64 {
     }
 }
 
-/// Nothing lost and nothing doubled: what each tier recorded as received is what was sent, and every
-/// queue is acknowledged to its end.
+/// Nothing lost and nothing doubled: what each tier recorded as received is what was sent, and
+/// every queue is acknowledged to its end.
 fn nothing_lost_or_doubled(country: &Country, sent: u64) {
     let (city, prefecture) = (open(country, CITY), open(country, "prefecture-13"));
     let center = open(country, "center");
@@ -182,8 +182,8 @@ fn an_exchange_that_is_killed_delays_and_loses_nothing() {
     nothing_lost_or_doubled(&country, 600);
 }
 
-/// Ten minutes after the last directory nobody may speak with anybody but the center, which issues the
-/// next one: a country that was switched off longer than that comes back by itself.
+/// Ten minutes after the last directory nobody may speak with anybody but the center, which issues
+/// the next one: a country that was switched off longer than that comes back by itself.
 #[test]
 fn a_country_that_slept_for_an_hour_wakes_up_by_itself() {
     let an_hour_ago = Timestamp(clock::now().0 - 3_600_000);
@@ -199,7 +199,8 @@ fn a_country_that_slept_for_an_hour_wakes_up_by_itself() {
     let alone = country.ask(&code);
     assert!(alone.code == 5 && alone.stdout.is_empty(), "{alone:?}");
     country.start("exchange-national");
-    // Members ask for a new directory every five seconds; they need not wait for the center's minute.
+    // Members ask for a new directory every five seconds; they need not wait for the center's
+    // minute.
     let woken = Instant::now();
     eventually("the agency is heard", PATIENCE, || country.ask(&code).code == 0);
     assert!(woken.elapsed() < Duration::from_secs(30), "{:?}", woken.elapsed());

@@ -1,5 +1,5 @@
-//! `jukinet demo` as its users and scripts see it: what it prints, what it leaves in its folder, that
-//! its checks can fail, and that it never leaves a process behind.
+//! `jukinet demo` as its users and scripts see it: what it prints, what it leaves in its folder,
+//! that its checks can fail, and that it never leaves a process behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
-use jukinet::demo::people::contains_any;
+use jukinet::demo::people::{EMBEDDED_RESIDENTS, People, contains_any};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -178,6 +178,28 @@ fn a_check_that_does_not_hold_is_named_and_the_exit_says_so() {
     // A second country does not go on top of the first.
     let refused = stage.kept(&["--once"]).finish(PATIENCE);
     assert!(refused.code != 0 && refused.stderr.contains("already holds a country"), "{refused:?}");
+}
+
+#[test]
+fn a_smaller_population_has_people_everywhere_and_one_too_small_is_said_at_once() {
+    let everyone = People::embedded(EMBEDDED_RESIDENTS).unwrap();
+    assert_eq!(everyone.lines.len() as u64, EMBEDDED_RESIDENTS);
+    for count in [300, 1_000, 19_999] {
+        let few = People::embedded(count).unwrap();
+        assert_eq!(few.lines.len() as u64, count);
+        let codes: BTreeSet<&str> = few.lines.iter().map(|line| line.code.as_str()).collect();
+        assert_eq!(codes.len() as u64, count, "nobody twice");
+        for municipality in ["132152", "132047", "202029", "202207"] {
+            assert!(few.plain(municipality).is_some(), "{count}: nobody of {municipality}");
+        }
+        assert!(few.crowded().is_some(), "{count}: no crowd");
+    }
+    let started = Instant::now();
+    for count in ["0", "20001"] {
+        let ran = tool(&["demo", "--once", "--residents", count]);
+        assert!(ran.code == 2 && ran.stderr.contains("more"), "{ran:?}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 fn pid_of(summary: &Value, node: &str) -> Pid {
@@ -373,8 +395,8 @@ fn holding(folder: &Path, needles: &[Vec<u8>], found: &mut Vec<PathBuf>) {
     }
 }
 
-/// No name, address or code of a resident in any file of any node, terminal or card; in the names, in
-/// UTF-8 and UTF-16, of people who were asked about and people who were not.
+/// No name, address or code of a resident in any file of any node, terminal or card; in the names,
+/// in UTF-8 and UTF-16, of people who were asked about and people who were not.
 fn nobody_stands_in_a_file(stage: &Stage, people: &[Line]) {
     let mut needles: Vec<Vec<u8>> = Vec::new();
     for line in people.iter().step_by(people.len() / 60) {

@@ -145,7 +145,10 @@ fn a_file_that_is_no_file_of_changes_is_refused_whole() {
     let lacks = HEADER.replace(",birth", "");
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (format!("{lacks}\n").into_bytes(), "lacks the column birth"),
-        (format!("{HEADER},shoe_size\n{},27\n", person.row()).into_bytes(), "shoe_size"),
+        (
+            format!("{HEADER},shoe_size\n{},27\n", person.row()).into_bytes(),
+            "column 10 of the header",
+        ),
         (format!("{HEADER},birth\n{},x\n", person.row()).into_bytes(), "twice (birth)"),
         (b"\xff\xfe\x00".to_vec(), "UTF-8"),
         (Vec::new(), "lacks the column"),
@@ -156,6 +159,7 @@ fn a_file_that_is_no_file_of_changes_is_refused_whole() {
         assert_eq!(refused.code, 2, "{words}: {refused:?}");
         assert!(refused.stderr.contains(words), "{words}: {refused:?}");
         assert!(refused.stderr.contains("odd.csv"), "{words}: {refused:?}");
+        assert_eq!(refused.stdout, "", "no counts of rows that were not read");
         silent_about(std::slice::from_ref(&person), &[&refused.stdout, &refused.stderr]);
     }
     let missing = country.notice(KUNITACHI, &PathBuf::from("/nonexistent/changes.csv"));

@@ -1,5 +1,5 @@
-//! What strangers and broken peers get from the ports of real nodes: nothing, or a TLS alert; the node
-//! lives, counts the alarm in its log, and writes down not a byte of what they sent.
+//! What strangers and broken peers get from the ports of real nodes: nothing, or a TLS alert; the
+//! node lives, counts the alarm in its log, and writes down not a byte of what they sent.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
