@@ -90,8 +90,8 @@ impl CardPort for CardFile {
 /// A pointer holds one file name.
 const POINTER_BYTES_MAX: u64 = 256;
 
-/// Lay a card into the reader of a place: a file `<place>.inserted` beside the cards names it. Taking
-/// the card out is removing that file.
+/// Lay a card into the reader of a place: a file `<place>.inserted` beside the cards names it.
+/// Taking the card out is removing that file.
 ///
 /// # Errors
 /// When the pointer cannot be written.

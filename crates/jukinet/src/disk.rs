@@ -31,6 +31,14 @@ fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> DiskEr
     move |source| DiskError::Io { path, doing, source }
 }
 
+/// Removes a file.
+///
+/// # Errors
+/// When it is not there or may not be removed.
+pub fn remove(path: &Path) -> Result<(), DiskError> {
+    fs::remove_file(path).map_err(io(path, "remove"))
+}
+
 /// Reads a whole file, refusing one larger than `max`.
 pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, DiskError> {
     let file = File::open(path).map_err(io(path, "open"))?;

@@ -1,13 +1,13 @@
 //! The tamper-resistant device (耐タンパー装置) behind PKCS#11: the adapter that gives a role its keys.
 //!
 //! Any module path works; SoftHSM2 is what the tests use. Keys are generated inside the device,
-//! sensitive and non-extractable, and the adapter refuses to use a key that could leave it. The device
-//! hashes nothing (many know raw ECDSA only), so SHA-256 is computed here. A lost session or device is
-//! taken up again within the call; what cannot be mended the caller hears of.
+//! sensitive and non-extractable, and the adapter refuses to use a key that could leave it. The
+//! device hashes nothing (many know raw ECDSA only), so SHA-256 is computed here. A lost session or
+//! device is taken up again within the call; what cannot be mended the caller hears of.
 //!
-//! It does not set devices up (slots, security officer), holds no PIN policy and keeps no key material.
-//! A module runs inside this process: to keep its memory out of the role's, point the path at
-//! `p11-kit-client.so` with a token server under another user.
+//! It does not set devices up (slots, security officer), holds no PIN policy and keeps no key
+//! material. A module runs inside this process: to keep its memory out of the role's, point the
+//! path at `p11-kit-client.so` with a token server under another user.
 
 mod link;
 mod shape;

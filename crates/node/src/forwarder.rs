@@ -1,8 +1,8 @@
 //! The asking side's server: takes an operator's signed inquiry from its terminal, records that it
 //! passes it on, and hands the answer back.
 //!
-//! It cannot ask on its own: the center and the prefecture verify the card's signature themselves. It
-//! keeps no answer, and its own entries hold nothing about any resident.
+//! It cannot ask on its own: the center and the prefecture verify the card's signature themselves.
+//! It keeps no answer, and its own entries hold nothing about any resident.
 
 use std::collections::BTreeMap;
 
@@ -113,7 +113,8 @@ impl Forwarder {
         }
     }
 
-    /// The answering server replied, or did not. `None`: it was our call; otherwise it is given back.
+    /// The answering server replied, or did not. `None`: it was our call; otherwise it is given
+    /// back.
     pub(crate) fn replied(
         &mut self,
         call: CallId,
@@ -132,8 +133,8 @@ impl Forwarder {
     }
 }
 
-/// The affair and the case as they were sent: what a stranger wrote must not be able to keep the act
-/// from being recorded.
+/// The affair and the case as they were sent: what a stranger wrote must not be able to keep the
+/// act from being recorded.
 pub(crate) fn asked_for(mut entry: EntryBuilder, body: &InquiryBody) -> EntryBuilder {
     if let Some(affair) = recordable(&body.affair) {
         entry = entry.affair(affair);

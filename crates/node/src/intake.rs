@@ -23,8 +23,8 @@ pub(crate) struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Apply what is new of `batch` and acknowledge. A gap is not applied: the acknowledgement tells
-    /// the sender where to go on.
+    /// Apply what is new of `batch` and acknowledge. A gap is not applied: the acknowledgement
+    /// tells the sender where to go on.
     pub(crate) fn take(
         &self,
         member: &mut Member,

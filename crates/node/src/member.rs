@@ -114,12 +114,12 @@ impl Member {
         members.get(place)
     }
 
-    /// Whether what this peer says is listened to: the conversation table lets its role say it here,
-    /// and the directory has it as that very member, not cut off. The sessions are judged by the same
-    /// table; this holds even where a session should not have come about.
+    /// Whether what this peer says is listened to: the conversation table lets its role say it
+    /// here, and the directory has it as that very member, not cut off. The sessions are judged by
+    /// the same table; this holds even where a session should not have come about.
     ///
-    /// An expired directory still tells who is who: what is written must go on (V16); what is told to
-    /// anyone needs a current one, see [`Self::directory_at`].
+    /// An expired directory still tells who is who: what is written must go on (V16); what is told
+    /// to anyone needs a current one, see [`Self::directory_at`].
     pub(crate) fn hears(&self, from: &Peer, kind: MessageKind) -> bool {
         if may_say(from.role, self.identity.role, kind).is_none() {
             return false;

@@ -2,8 +2,9 @@
 //!
 //! Personal data leaves through typed doors alone, one per legal basis; there is no general send.
 //! What needs a record first is *parked* together with its ledger entry, and the door that lets it
-//! out takes the parked value and the receipt: no answer without a permit (a [`Release`] exists only
-//! after `law` permitted it), none without a record (a [`Receipt`] exists only when it is durable).
+//! out takes the parked value and the receipt: no answer without a permit (a [`Release`] exists
+//! only after `law` permitted it), none without a record (a [`Receipt`] exists only when it is
+//! durable).
 
 use law::code::RecordCode;
 use law::disclosure::{ObservationPermit, ViewPermit};
@@ -111,8 +112,8 @@ impl Outbox {
         self.parts.entries.push(NewEntry { id: entry, leaves: vec![leaf] });
     }
 
-    /// The leaf of an entry. One that its own rules refuse would leave an act unrecorded: a bug, and
-    /// the machine stops rather than go on without the record.
+    /// The leaf of an entry. One that its own rules refuse would leave an act unrecorded: a bug,
+    /// and the machine stops rather than go on without the record.
     pub(crate) fn leaf(&mut self, entry: EntryBuilder, subject: Option<RecordCode>) -> Leaf {
         let entry = match subject {
             Some(code) => entry.subject(&code),
@@ -214,8 +215,8 @@ impl Outbox {
         }
     }
 
-    /// Hand the answering server's reply to the terminal that asked, if it is one to the inquiry with
-    /// this digest (J1). Nothing else is passed on.
+    /// Hand the answering server's reply to the terminal that asked, if it is one to the inquiry
+    /// with this digest (J1). Nothing else is passed on.
     pub(crate) fn pass_back(&mut self, ticket: Ticket, asked: &[u8; 32], reply: Reply) {
         let ours = match &reply {
             Reply::Answer(answer) => answer.digest == *asked,

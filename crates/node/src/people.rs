@@ -124,8 +124,8 @@ impl<'a> Overlay<'a> {
         self.changed.insert(code, Some(held));
     }
 
-    /// The new code is somebody's already. Whoever that is stays untouched; who had the previous code
-    /// is no longer current under it.
+    /// The new code is somebody's already. Whoever that is stays untouched; who had the previous
+    /// code is no longer current under it.
     fn contested(
         &mut self,
         before: Option<Held>,
@@ -164,9 +164,9 @@ fn as_held(notice: &ChangeNotice) -> Held {
     }
 }
 
-/// Another municipality's change is of a later day: this entry was overtaken on its way. A moving-out
-/// is no such change: its day is the planned one (令30条の5), and the person may be entered elsewhere
-/// before it.
+/// Another municipality's change is of a later day: this entry was overtaken on its way. A
+/// moving-out is no such change: its day is the planned one (令30条の5), and the person may be entered
+/// elsewhere before it.
 fn entered_since(before: Option<&Held>, notice: &ChangeNotice) -> bool {
     let overtakes = |held: &&Held| {
         held.change.as_ref().is_some_and(|change| {

@@ -1,7 +1,7 @@
 //! The ports of a machine: what it may look up, and what it may ask to be kept.
 //!
-//! Adapters (`store`, the simulator's model) implement them; a test hands in plain data. There is no
-//! I/O here and no rule: whether something may be told is decided in `law` alone.
+//! Adapters (`store`, the simulator's model) implement them; a test hands in plain data. There is
+//! no I/O here and no rule: whether something may be told is decided in `law` alone.
 
 use law::change::ChangeReason;
 use law::code::RecordCode;
@@ -34,7 +34,8 @@ pub enum StoreError {
     #[error("the store is damaged: {0}")]
     Damaged(String),
     #[error(
-        "the ledger on disk is ahead of the database (size {ledger} against {store}): the database is an older copy"
+        "the ledger on disk is ahead of the database (size {ledger} against {store}): the \
+            database is an older copy"
     )]
     LedgerAhead { ledger: u64, store: u64 },
     #[error("the store's key could not be used: {0}")]
@@ -137,8 +138,8 @@ pub trait Reads {
     fn entries_count(&self) -> Looked<u64>;
 }
 
-/// One change to what is kept. Applied in order inside the open group; [`Write::AppendHistory`] after
-/// all others, to whoever has the code by then.
+/// One change to what is kept. Applied in order inside the open group; [`Write::AppendHistory`]
+/// after all others, to whoever has the code by then.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Write {
     /// Insert, or replace the row of the same code.
@@ -225,8 +226,8 @@ pub struct Recorded {
     pub count: u64,
 }
 
-/// What keeps a role's state. One group is open at any time; `apply` writes into it, later reads see
-/// it, `commit` makes it durable.
+/// What keeps a role's state. One group is open at any time; `apply` writes into it, later reads
+/// see it, `commit` makes it durable.
 pub trait Store {
     fn reads(&self) -> &dyn Reads;
     /// Apply one machine's effects to the open group. An error rolls the whole group back.

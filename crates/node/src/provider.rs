@@ -1,4 +1,5 @@
-//! The spine on the answering side: inquiry → permit → candidates → release → entry → receipt → answer.
+//! The spine on the answering side: inquiry → permit → candidates → release → entry → receipt →
+//! answer.
 //!
 //! Shared by the prefecture and the center; it decides nothing. `law` says who may learn what, the
 //! outbox lets an answer out only against the receipt of its record.

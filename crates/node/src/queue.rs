@@ -67,9 +67,9 @@ impl Sender {
         self.in_flight.is_some_and(|(in_flight, _)| in_flight == call)
     }
 
-    /// The receiver claims to have applied what was never sent: either it lies, or our own database is
-    /// an older copy. Nothing may be numbered after such a queue until that is settled, or what is
-    /// new would be taken there for what is old and be lost.
+    /// The receiver claims to have applied what was never sent: either it lies, or our own database
+    /// is an older copy. Nothing may be numbered after such a queue until that is settled, or what
+    /// is new would be taken there for what is old and be lost.
     pub(crate) fn is_disputed(&self) -> bool {
         self.disputed
     }
@@ -79,8 +79,8 @@ impl Sender {
         self.in_flight.is_some_and(|(_, until)| now < until) || now < self.not_before
     }
 
-    /// At most `max` items to send now, unless a batch is in flight, the wait is not over or nothing
-    /// waits.
+    /// At most `max` items to send now, unless a batch is in flight, the wait is not over or
+    /// nothing waits.
     pub(crate) fn next(
         &self,
         now: Timestamp,

@@ -310,7 +310,7 @@ fn rows() -> Vec<TimelineRow> {
             LookKind::Provision,
             (
                 "国立市が、児童手当の手続きのために、あなたの氏名・住所・生年月日・性別を受け取りました。",
-                "Kunitachi City received your name, address, birth date and sex for a child allowance.",
+                "Kunitachi City received your name, address, birth date and sex for an allowance.",
             ),
             ("国立市", "児童手当法による児童手当の支給に関する事務", "法30条の7第6項・別表第四"),
             ("center", 48_102),

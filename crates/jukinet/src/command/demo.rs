@@ -24,13 +24,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  jukinet demo\n  jukinet demo --once --json\n  jukinet demo \
+#[command(after_help = "Examples:\n  jukinet demo\n  jukinet demo --once --json\n  jukinet demo \
         --residents 20000 --dir ./country\n\nThe country is 1 center, 2 prefectures, 4 \
         municipalities, 2 agencies, 3 exchanges and their\nterminals, each a process of its own \
         on loopback. Its 20,000 residents are embedded (seed\n2003); other people: jukilab \
-        population --out DIR, then --population DIR/residents.csv."
-)]
+        population --out DIR, then --population DIR/residents.csv.")]
 pub struct DemoArgs {
     /// Synthetic residents to load
     #[arg(long, value_name = "N", default_value_t = EMBEDDED_RESIDENTS)]

@@ -24,9 +24,9 @@ const REACH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Options of `doctor`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  jukinet doctor --config center.toml --json\n\nLooks at the configuration, the token, the store, the ledger, the directory, the disk and\nthe listener; says for each what is wrong and what to do. Exit codes: 0 well, 3 not well."
-)]
+#[command(after_help = "Example:\n  jukinet doctor --config center.toml --json\n\nLooks at the \
+        configuration, the token, the store, the ledger, the directory, the disk and\nthe \
+        listener; says for each what is wrong and what to do. Exit codes: 0 well, 3 not well.")]
 pub struct DoctorArgs {
     /// The configuration of the node or terminal to look at
     #[arg(long, value_name = "FILE")]
@@ -60,7 +60,10 @@ pub fn run(args: &DoctorArgs, talk: Talk) -> Exit {
     let findings = examine(file);
     let ok = findings.iter().all(|finding| finding.ok);
     if args.json {
-        let line = |f: &Finding| json!({"check": f.check, "ok": f.ok, "detail": f.detail, "remedy": f.remedy});
+        let line = |f: &Finding| {
+            let Finding { check, ok, detail, remedy } = f;
+            json!({"check": check, "ok": ok, "detail": detail, "remedy": remedy})
+        };
         let lines: Vec<Value> = findings.iter().map(line).collect();
         let software = concat!("jukinet/", env!("CARGO_PKG_VERSION"));
         talk.json(&json!({"ok": ok, "software": software, "findings": lines}));

@@ -16,7 +16,8 @@ use crate::token_file;
 /// Options of `fsck`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  jukinet fsck --config center.toml\n\nMay run beside the running node; it only reads.\nExit codes: 0 clean, 2 bad configuration, 3 a fault was found."
+    after_help = "Example:\n  jukinet fsck --config center.toml\n\nMay run beside the running \
+        node; it only reads.\nExit codes: 0 clean, 2 bad configuration, 3 a fault was found."
 )]
 pub struct FsckArgs {
     /// The configuration of the node to check

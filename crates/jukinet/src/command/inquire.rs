@@ -59,7 +59,11 @@ pub struct InquireArgs {
     pub prefix: bool,
     /// Read code, name, address, birth and prefix from a TOML file instead, or from standard input
     /// with "-": other users of the machine can see a command line, but not this
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["code", "name", "address", "birth", "prefix"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["code", "name", "address", "birth", "prefix"]
+    )]
     pub query_file: Option<PathBuf>,
     /// One JSON document on stdout
     #[arg(long)]

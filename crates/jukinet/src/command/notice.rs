@@ -24,13 +24,11 @@ const BATCH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Options of `notice`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file \
+#[command(after_help = "Example:\n  jukinet notice --config municipality-132152.toml --file \
         changes.csv\n\nColumns: those of the residents' CSV, and sequence, reason, changed_on, \
         previous_code.\nWithout a column `reason` the file is a list of residents: rows of other \
         municipalities\nare skipped. The same file can be sent again: nothing is applied twice.\n\
-        Exit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected."
-)]
+        Exit codes: 0 all taken, 5 the server is not reachable, 6 some rows were rejected.")]
 pub struct NoticeArgs {
     /// The configuration of the municipality that notifies
     #[arg(long, value_name = "FILE")]

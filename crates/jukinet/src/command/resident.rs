@@ -25,9 +25,9 @@ pub struct ResidentArgs {
 #[derive(Debug, Subcommand)]
 pub enum ResidentVerb {
     /// The resident's provision records with proofs, one self-contained file
-    #[command(
-        after_help = "Example:\n  jukinet resident view --config prefecture-13.toml --card mado.card --code-file code.txt --identified-by 運転免許証 --out view.json\n\nCheck the file anywhere, offline: jukinet ledger verify view.json"
-    )]
+    #[command(after_help = "Example:\n  jukinet resident view --config prefecture-13.toml --card \
+            mado.card --code-file code.txt --identified-by 運転免許証 --out view.json\n\nCheck the \
+            file anywhere, offline: jukinet ledger verify view.json")]
     View(ViewArgs),
 }
 

@@ -214,8 +214,8 @@ fn wrong_card(raised: &Raised) -> Result<String, String> {
     refused(&raised.ask(&expired)?, "card-expired")
 }
 
-/// 8: a municipality's clerk asks its prefecture about a resident of the same prefecture (別表第二), and
-/// the center about one of another (別表第四). Table 4 about the own prefecture finds nobody.
+/// 8: a municipality's clerk asks its prefecture about a resident of the same prefecture (別表第二),
+/// and the center about one of another (別表第四). Table 4 about the own prefecture finds nobody.
 fn municipality_asks(raised: &Raised) -> Result<String, String> {
     let place = "municipality-132152";
     let here = subject(raised)?;

@@ -178,8 +178,8 @@ impl Book {
             }
             if let Some(anchor) = page(&content.anchors) {
                 let mut entry = anchor.as_ref().clone();
-                // Who it is, the anchor says; where it is, only the last directory: without this the
-                // exchange in front of the center would not find the way to the next directory.
+                // Who it is, the anchor says; where it is, only the last directory: without this
+                // the exchange in front of the center would not find the way to the next directory.
                 if entry.address.is_none() && member.is_some_and(|member| member.pin == entry.pin) {
                     entry.address = member.and_then(|member| member.address.clone());
                 }

@@ -81,7 +81,8 @@ pub async fn serve<H: Handler>(
                 continue;
             }
         };
-        // Strangers share few places until they are known, so that they cannot hold those of members.
+        // Strangers share few places until they are known, so that they cannot hold those of
+        // members.
         let Ok(unknown) = Arc::clone(&handshakes).try_acquire_owned() else {
             options.alarms.raise(Alarm::Bound, Some(from), "too many handshakes");
             continue;
@@ -95,7 +96,8 @@ pub async fn serve<H: Handler>(
     }
 }
 
-/// What an accepted connection holds: a stranger's place, exchanged for a session's once it is known.
+/// What an accepted connection holds: a stranger's place, exchanged for a session's once it is
+/// known.
 struct Places {
     unknown: OwnedSemaphorePermit,
     sessions: Arc<Semaphore>,

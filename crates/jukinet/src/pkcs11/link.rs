@@ -1,9 +1,9 @@
 //! The line to the device: module, token, login, session; lost and taken up again.
 //! Not what is asked over it: signing and wrapping are the adapter's.
 //!
-//! Three steps within one call: as it is; over a new session (token pulled, server restarted); after
-//! starting the module anew, because many go on saying that a device is gone once it was. A module
-//! belongs to the whole process, so starting anew waits for every call in progress.
+//! Three steps within one call: as it is; over a new session (token pulled, server restarted);
+//! after starting the module anew, because many go on saying that a device is gone once it was. A
+//! module belongs to the whole process, so starting anew waits for every call in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub enum TokenPlace {
     Slot(u64),
 }
 
-/// How often modules were started anew in this process. A session of an earlier round is dead, and its
-/// number may be another's by now, of another token even.
+/// How often modules were started anew in this process. A session of an earlier round is dead, and
+/// its number may be another's by now, of another token even.
 static ROUND: RwLock<Round> = RwLock::new(Round { number: 0, begun: None });
 
 struct Round {
@@ -53,7 +53,8 @@ pub(super) struct Line {
 
 struct State {
     door: Door,
-    /// Keys that were there: that one of them is not found is the device's fault, not the ceremony's.
+    /// Keys that were there: that one of them is not found is the device's fault, not the
+    /// ceremony's.
     had: BTreeSet<KeyName>,
 }
 
@@ -255,8 +256,8 @@ impl Link {
 }
 
 /// A key that could leave the device is not used at all. The value is asked for through the
-/// attribute-info call: the ordinary call silently leaves a sensitive attribute out, which would look
-/// the same as a key without a value.
+/// attribute-info call: the ordinary call silently leaves a sensitive attribute out, which would
+/// look the same as a key without a value.
 fn stays_inside(session: &Session, key: KeyName, handle: ObjectHandle) -> Result<(), Fault> {
     const ATTEMPT: &str = "checking that a key stays inside";
     let flags = session
@@ -281,8 +282,8 @@ fn initialize(module: &Pkcs11) -> Result<(), TokenError> {
     }
 }
 
-/// A service manager starts a node again and again; each start with a wrong PIN spends one try, and a
-/// device that locks itself takes the node down for days. The last try belongs to a person.
+/// A service manager starts a node again and again; each start with a wrong PIN spends one try, and
+/// a device that locks itself takes the node down for days. The last try belongs to a person.
 fn spare_the_last_try(final_try: bool) -> Result<(), TokenError> {
     if final_try {
         let cause = "one PIN try is left and is not spent; check the PIN file, then log in once by \

@@ -2,9 +2,9 @@
 //!
 //! The device has made its keys by itself; what is written down anew is what the ceremony writes of
 //! every node: its pin, its ledger's verifier key, and the first directory under the center's
-//! signature. Not a change of keys in a running network: a store is sealed under the key it began with.
+//! signature. Not a change of keys in a running network: a store is sealed under the key it began
+//! with.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use token::{KeyName, PublicKey, TokenError};
@@ -31,7 +31,8 @@ pub enum AdoptError {
         "the center's keys stand under every card; make them in its device before the ceremony"
     )]
     Center,
-    #[error("{path}: the country ran already; adopt devices before its first start", path = .0.display())]
+    #[error("{path}: the country ran already; adopt devices before its first \
+        start", path = .0.display())]
     Ran(PathBuf),
     #[error("{path}: not as the ceremony wrote it; make the country again", path = .0.display())]
     Edited(PathBuf),
@@ -49,14 +50,13 @@ pub enum AdoptError {
     Disk(#[from] DiskError),
     #[error(transparent)]
     Ceremony(#[from] ProvisionError),
-    #[error("{path}: cannot remove the sealed file: {source}", path = .path.display())]
-    Remove { path: PathBuf, source: std::io::Error },
 }
 
 /// Lets `node` run on the keys of `adopted`, and removes its sealed file. `nonce` is drawn afresh.
 ///
 /// # Errors
-/// When the country ran already, when the token does not open, or when one of its keys fails a trial.
+/// When the country ran already, when the token does not open, or when one of its keys fails a
+/// trial.
 pub fn adopt_token(
     country: &mut Country,
     node: &NodeId,
@@ -94,7 +94,7 @@ pub fn adopt_token(
         disk::write_private(&each.folder.join("data/directory.signed"), &signed)?;
     }
     for sealed in ["token", "token.pin"].map(|name| chosen.folder.join(name)) {
-        fs::remove_file(&sealed).map_err(|source| AdoptError::Remove { path: sealed, source })?;
+        disk::remove(&sealed)?;
     }
     for each in country.nodes.iter_mut().filter(|each| each.node == *node) {
         each.ledger_vkey.clone_from(&vkey);

@@ -107,7 +107,8 @@ fn node_text(
 
 pub(super) fn token_text(table: &str, folder: &str) -> String {
     format!(
-        "\n# A sealed file: for demonstration. In service: kind = \"pkcs11\", module, label, pin_file.\n\
+        "\n# A sealed file: for demonstration. In service: kind = \"pkcs11\", module, label, \
+            pin_file.\n\
          [{table}]\nkind = \"software\"\n\
          file = \"{folder}token\"\npin_file = \"{folder}token.pin\"\n"
     )
@@ -175,7 +176,10 @@ fn terminal_text(
     let _ = writeln!(text, "organ = {}", quoted(&terminal.organ.to_string()));
     let _ = writeln!(text, "address = {}", quoted(&server.address.to_string()));
     let _ = writeln!(text, "pin = {}", quoted(&base64_text(&made.pin()?)));
-    text.push_str("\n# A card lies in the reader while the file <place>.inserted in this folder names it.\n[card_reader]\n");
+    text.push_str(
+        "\n# A card lies in the reader while the file <place>.inserted in this folder \
+        names it.\n[card_reader]\n",
+    );
     text.push_str("kind = \"file\"\nfolder = \"../cards\"\n");
     Ok(text)
 }

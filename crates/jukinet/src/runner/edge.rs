@@ -1,5 +1,5 @@
-//! The engine's way out: calls through the network, signatures through the token, a new directory into
-//! the book of peers. Replies come back as events of the same machine.
+//! The engine's way out: calls through the network, signatures through the token, a new directory
+//! into the book of peers. Replies come back as events of the same machine.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -66,8 +66,8 @@ impl Edge for NodeEdge {
     }
 }
 
-/// Hand an event over without blocking the network's threads; the engine drains its inbox in groups,
-/// so a full inbox is a matter of milliseconds.
+/// Hand an event over without blocking the network's threads; the engine drains its inbox in
+/// groups, so a full inbox is a matter of milliseconds.
 async fn send(events: &SyncSender<Event>, mut event: Event) {
     use std::sync::mpsc::TrySendError;
     loop {

@@ -1,9 +1,9 @@
-//! The thread that runs one role machine over its store: inputs in, effects committed in groups, and
-//! only then replies, calls and receipts out.
+//! The thread that runs one role machine over its store: inputs in, effects committed in groups,
+//! and only then replies, calls and receipts out.
 //!
-//! Whatever leaves in one group leaves after that group is durable (one fsync for many steps). A store
-//! that cannot be written gives the group up, tells everyone who waits, and starts the machine again
-//! from what is durable: nothing is half-applied.
+//! Whatever leaves in one group leaves after that group is durable (one fsync for many steps). A
+//! store that cannot be written gives the group up, tells everyone who waits, and starts the
+//! machine again from what is durable: nothing is half-applied.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl Engine {
         }
     }
 
-    /// Run until told to stop. What was accepted before the stop is committed. Start and stop stand in
-    /// the ledger, the stop with its reason.
+    /// Run until told to stop. What was accepted before the stop is committed. Start and stop stand
+    /// in the ledger, the stop with its reason.
     pub fn run(mut self, inbox: &Receiver<Event>) -> Result<(), EngineError> {
         self.note(EntryKind::Started, "the machine starts")?;
         let ended = self.serve(inbox);
@@ -134,7 +134,8 @@ impl Engine {
             Ok(()) => "told to stop".to_owned(),
             Err(error) => error.to_string(),
         };
-        // A store that can no longer be written cannot hold the note either: the error itself stands.
+        // A store that can no longer be written cannot hold the note either: the error itself
+        // stands.
         let noted = self.note(EntryKind::Stopped, &why);
         self.publish(true);
         ended.and(noted)
@@ -208,9 +209,9 @@ impl Engine {
         false
     }
 
-    /// One group and the receipts that follow from it, until nothing waits for a receipt. A tick that
-    /// was asked for comes with the next group: what the receipts let out does not wait for the
-    /// tick's writes, and one fsync serves the tick and whoever came meanwhile.
+    /// One group and the receipts that follow from it, until nothing waits for a receipt. A tick
+    /// that was asked for comes with the next group: what the receipts let out does not wait for
+    /// the tick's writes, and one fsync serves the tick and whoever came meanwhile.
     fn group(&mut self, mut steps: VecDeque<Input>) -> Result<(), EngineError> {
         loop {
             if let Err(error) = self.steps(&mut steps).and_then(|()| self.commit()) {

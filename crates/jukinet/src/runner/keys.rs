@@ -1,4 +1,5 @@
-//! The node's token as the other crates want it: a key source for the store, a signer for the ledger.
+//! The node's token as the other crates want it: a key source for the store, a signer for the
+//! ledger.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Where machines run: the engine commits their effects, the process gives them a network, a store and
-//! a token, the terminal gives an operator a card and a desk.
+//! Where machines run: the engine commits their effects, the process gives them a network, a store
+//! and a token, the terminal gives an operator a card and a desk.
 
 pub mod edge;
 pub mod engine;

@@ -1,5 +1,6 @@
-//! A terminal's process: the desk's pages over loopback, with this terminal's card and server behind
-//! them. Keeps nothing: what the pages show lives in the desk's memory until the card's session ends.
+//! A terminal's process: the desk's pages over loopback, with this terminal's card and server
+//! behind them. Keeps nothing: what the pages show lives in the desk's memory until the card's
+//! session ends.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,8 @@ struct Station {
     workplace: Arc<Mutex<Workplace>>,
     config: TerminalConfig,
     link: Arc<Mutex<(bool, Timestamp)>>,
-    /// An operator signed in and has not left: a card that comes back does not continue the session.
+    /// An operator signed in and has not left: a card that comes back does not continue the
+    /// session.
     entered: Arc<AtomicBool>,
 }
 

@@ -1,5 +1,5 @@
-//! A terminal at work: the card in its reader, one session, signed requests to its server, and nothing
-//! kept. Used by the desk's process and by the commands that act as an operator.
+//! A terminal at work: the card in its reader, one session, signed requests to its server, and
+//! nothing kept. Used by the desk's process and by the commands that act as an operator.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! The PKCS#11 adapter against a real module: SoftHSM2 in a directory of its own.
 //!
-//! A module reads its configuration from the environment of the process, so each case runs in a child
-//! of this test binary. Missing SoftHSM2 fails the test; only `JUKINET_WITHOUT_SOFTHSM=1` skips it.
+//! A module reads its configuration from the environment of the process, so each case runs in a
+//! child of this test binary. Missing SoftHSM2 fails the test; only `JUKINET_WITHOUT_SOFTHSM=1`
+//! skips it.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,8 +50,8 @@ fn find_module() -> PathBuf {
         .unwrap_or_else(|| panic!("SoftHSM2 is missing: install softhsm2, or set {SKIP_ENV}=1"))
 }
 
-/// Runs one ignored test of this binary in a child whose environment names a fresh token. Gives what
-/// it printed.
+/// Runs one ignored test of this binary in a child whose environment names a fresh token. Gives
+/// what it printed.
 pub(crate) fn in_softhsm(case: &str) -> String {
     if std::env::var_os(SKIP_ENV).is_some_and(|value| value == "1") {
         println!("skipped: {SKIP_ENV}=1, so the PKCS#11 adapter was not tested here");

@@ -1,8 +1,8 @@
-//! Real processes whose long-lived keys are inside a PKCS#11 device: a municipality, an agency and an
-//! exchange of a small country, asked, stopped, robbed and started again.
+//! Real processes whose long-lived keys are inside a PKCS#11 device: a municipality, an agency and
+//! an exchange of a small country, asked, stopped, robbed and started again.
 //!
-//! SoftHSM2 stands in for the device. As in `pkcs11`, each case runs in a child of this binary whose
-//! environment names the tokens; the nodes that it starts inherit it. Missing SoftHSM2 fails.
+//! SoftHSM2 stands in for the device. As in `pkcs11`, each case runs in a child of this binary
+//! whose environment names the tokens; the nodes that it starts inherit it. Missing SoftHSM2 fails.
 
 #![allow(clippy::print_stdout, reason = "times are told in the test's output and kept nowhere")]
 
@@ -67,7 +67,8 @@ fn only_a_whole_token_takes_a_sealed_files_place_and_never_the_centers() {
     assert!(country.made.node(CITY).unwrap().folder.join("token").exists());
 }
 
-/// The child takes a turn of its own; this one keeps the other tests of this process away meanwhile.
+/// The child takes a turn of its own; this one keeps the other tests of this process away
+/// meanwhile.
 fn outer(case: &str) {
     let _turn = country::turn();
     let said = in_softhsm(case);

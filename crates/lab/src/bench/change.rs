@@ -1,9 +1,9 @@
 //! B5, a change on its way up: register system → CS → prefecture → center, durable at each.
 //!
-//! The center's own acknowledgement is not visible from outside. So an agency asks the center by code
-//! every two milliseconds from the moment the change was due; the first answer that shows the change
-//! proves that the center held it. The figure is therefore an upper bound: it holds one inquiry's own
-//! way, durable record included, which is told beside it.
+//! The center's own acknowledgement is not visible from outside. So an agency asks the center by
+//! code every two milliseconds from the moment the change was due; the first answer that shows the
+//! change proves that the center held it. The figure is therefore an upper bound: it holds one
+//! inquiry's own way, durable record included, which is told beside it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ const PARTIES: [&str; 5] =
 const CHANGES_PER_SECOND: u32 = 10;
 /// Time between two probes of one change.
 const PROBE_EVERY: Duration = Duration::from_millis(2);
+/// Probes of one change that may be under way at once: a slow answer must not pile up more of them.
+const PROBES_COUNT_MAX: u32 = 4;
 /// How long one change may take before the run is void.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a bulk may take.
@@ -140,7 +142,8 @@ impl<'a> Bench<'a> {
             "cpu_seconds_per_1000_with_probes": spent.per_thousand(count as u64),
         });
         (self.say)(&format!(
-            "single changes: durable at the municipality p50 {} ms; seen at the center p50 {} ms, p99 {} ms (probe p50 {} ms)",
+            "single changes: durable at the municipality p50 {} ms; seen at the center p50 {} \
+                ms, p99 {} ms (probe p50 {} ms)",
             figures["municipality_durable_ms"]["p50"],
             figures["center_seen_ms"]["p50"],
             figures["center_seen_ms"]["p99"],
@@ -194,7 +197,8 @@ impl<'a> Bench<'a> {
         let spent = Usage::read(&self.country, &PARTIES).spent_since(&before);
         let round = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
         (self.say)(&format!(
-            "{changes} changes: taken by the municipality in {fed:.2} s, held by the center in {held:.2} s"
+            "{changes} changes: taken by the municipality in {fed:.2} s, held by the center in \
+                {held:.2} s"
         ));
         Ok(json!({
             "changes": changes,
@@ -284,9 +288,11 @@ impl Probing {
         let feeding = self.feeding.clone();
         let fed = tokio::spawn(async move { feed(&feeding, vec![row]).await });
         let mut pace = tokio::time::interval(PROBE_EVERY);
+        let mut under_way = 0;
         let (asked, at) = loop {
             tokio::select! {
-                _ = pace.tick() => {
+                _ = pace.tick(), if under_way < PROBES_COUNT_MAX => {
+                    under_way += 1;
                     let (probing, tell) = (self.clone(), tell.clone());
                     let (address, query) = (address.clone(), query.clone());
                     tokio::spawn(async move {
@@ -299,7 +305,7 @@ impl Probing {
                     Probe::NotYet if due.elapsed() > CHANGE_PATIENCE => {
                         return Err(BenchError::Void("a change did not arrive".to_owned()));
                     }
-                    Probe::NotYet => {}
+                    Probe::NotYet => under_way -= 1,
                 },
             }
         };

@@ -73,8 +73,8 @@ async fn fire(line: &Line, shot: Shot, due: Instant) -> Result<Done, LiveError> 
     Ok(Done { prepared, expected, reply, elapsed: at.saturating_duration_since(due), at })
 }
 
-/// `operators` operators, each asking again as soon as it is answered, for `time` or until no signed
-/// inquiry is left.
+/// `operators` operators, each asking again as soon as it is answered, for `time` or until no
+/// signed inquiry is left.
 pub(crate) async fn closed(
     lines: &[Line],
     shots: Vec<Shot>,

@@ -24,9 +24,10 @@ enum Bench {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  jukilab bench build --cold\n\nA country of real processes is raised on loopback for each run and removed after it; set\nJUKILAB_DIR to keep its files on another disk. Exit codes: 0 figures, 1 no figures,\n3 a wrong answer: the run is void."
-)]
+#[command(after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  \
+        jukilab bench build --cold\n\nA country of real processes is raised on loopback for each \
+        run and removed after it; set\nJUKILAB_DIR to keep its files on another disk. Exit \
+        codes: 0 figures, 1 no figures,\n3 a wrong answer: the run is void.")]
 pub(crate) struct Arguments {
     /// Which one.
     #[arg(value_enum)]
@@ -35,7 +36,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH")]
     jukinet: Option<PathBuf>,
     /// Seconds of each phase.
-    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=20))]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u64).range(1..=20)
+    )]
     seconds: u64,
     /// Residents of the country; up to 20000 are embedded, more are generated.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
@@ -44,7 +50,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 2003)]
     seed: u64,
     /// Changes in the bulk of B5.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     changes: u32,
     /// Build from nothing as well (bench build); takes minutes and every core.
     #[arg(long)]
@@ -122,8 +133,8 @@ fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
     writeln!(out, "no peer was run beside it: these are absolute figures of this machine")
 }
 
-/// Every figure as a dotted name and its value; a list of like objects becomes one line each, so that
-/// the phases of a bench can be read beside one another.
+/// Every figure as a dotted name and its value; a list of like objects becomes one line each, so
+/// that the phases of a bench can be read beside one another.
 fn flatten(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {

@@ -1,5 +1,5 @@
-//! A demonstration country raised with the shipped binary: started as a process, kept in a folder of
-//! its own, stopped and removed at the end.
+//! A demonstration country raised with the shipped binary: started as a process, kept in a folder
+//! of its own, stopped and removed at the end.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! A client's own face in a handshake: a self-signed certificate and a signer over its token, and the
-//! check that the server is the one whose pin the configuration names.
+//! A client's own face in a handshake: a self-signed certificate and a signer over its token, and
+//! the check that the server is the one whose pin the configuration names.
 //!
 //! Written from the protocol's description, not linked from the shipped binary: the laboratory is a
 //! second implementation, so a change of the protocol that was not meant shows up here.

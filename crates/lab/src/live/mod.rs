@@ -1,8 +1,8 @@
-//! The live side of the laboratory: a demonstration country of real processes, and clients that speak
-//! with it as a terminal or a register system does.
+//! The live side of the laboratory: a demonstration country of real processes, and clients that
+//! speak with it as a terminal or a register system does.
 //!
-//! The one place of this crate that knows clock, dice, sockets, files and processes for the benches.
-//! What is measured, and what the answers must be, is decided in `bench`.
+//! The one place of this crate that knows clock, dice, sockets, files and processes for the
+//! benches. What is measured, and what the answers must be, is decided in `bench`.
 
 pub(crate) mod builder;
 pub(crate) mod calibration;

@@ -44,7 +44,8 @@ pub enum PopulationError {
     #[error("table {table} does not read as its README says; restore it from the repository")]
     Table { table: &'static str },
     #[error(
-        "municipality {code} is not in the table; give a six-digit code of a municipality, ward or prefecture"
+        "municipality {code} is not in the table; give a six-digit code of a municipality, ward \
+            or prefecture"
     )]
     MunicipalityUnknown { code: String },
     #[error("residents must be between 1 and {RESIDENTS_COUNT_MAX}")]

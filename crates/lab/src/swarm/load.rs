@@ -1,4 +1,5 @@
-//! What the operators ask: lawful inquiries of every mode, and each kind of unlawful one, by the seed.
+//! What the operators ask: lawful inquiries of every mode, and each kind of unlawful one, by the
+//! seed.
 
 use law::organ::Organ;
 use law::people::IdentityInformation;
@@ -206,8 +207,8 @@ fn too_short(about: &IdentityInformation, draw: &mut Draw) -> QueryDraft {
     }
 }
 
-/// A row that the communication server must reject: of another municipality, or an entry of somebody
-/// who is there already.
+/// A row that the communication server must reject: of another municipality, or an entry of
+/// somebody who is there already.
 pub(super) fn wrong_row(
     nation: &Nation,
     place: Place,

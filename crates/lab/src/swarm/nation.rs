@@ -1,8 +1,8 @@
 //! What is true: the residents, every change that happened to them, and the four municipal register
 //! systems that tell their communication servers about it, in order, until it is acknowledged.
 //!
-//! This is the naive model the checkers compare the tiers with. It knows nothing of queues, sequence
-//! counters at other nodes, or indexes.
+//! This is the naive model the checkers compare the tiers with. It knows nothing of queues,
+//! sequence counters at other nodes, or indexes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! The runner of the simulated nodes: hand an input to a machine, keep its effects, commit in groups,
-//! let out what became durable. What `jukinet`'s runner does, under a virtual clock.
+//! The runner of the simulated nodes: hand an input to a machine, keep its effects, commit in
+//! groups, let out what became durable. What `jukinet`'s runner does, under a virtual clock.
 
 use std::collections::VecDeque;
 

@@ -239,7 +239,8 @@ fn households_are_families() {
     assert!(NATION.iter().any(|row| row.birth.ends_with("-00")));
 }
 
-/// The demo ships this file; it must be the one this program makes. `JUKINET_GOLDEN=write` makes it.
+/// The demo ships this file; it must be the one this program makes. `JUKINET_GOLDEN=write` makes
+/// it.
 #[test]
 fn the_shipped_demo_file_is_the_generated_one() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../jukinet/assets/residents-demo.csv.gz");

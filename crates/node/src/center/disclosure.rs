@@ -161,8 +161,8 @@ fn queue_new(from: u64, reads: &dyn Reads, out: &mut Outbox) -> Looked<Option<St
     for open in &entries {
         let Some(subject) = provided_subject(open) else { continue };
         let Some(held) = reads.resident(&subject)? else { continue };
-        // Every prefecture that ever had the person keeps her list: a false moving-in elsewhere must
-        // not be able to lead her records away from where she looks.
+        // Every prefecture that ever had the person keeps her list: a false moving-in elsewhere
+        // must not be able to lead her records away from where she looks.
         let mut areas = BTreeSet::from([held.identity.municipality.prefecture()]);
         for row in reads.history(&subject, EARLIER_STATES_COUNT_MAX)? {
             areas.insert(row.before.identity.municipality.prefecture());

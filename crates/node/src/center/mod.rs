@@ -1,6 +1,6 @@
 //! The national center (指定情報処理機関): holds the identity information of all residents, answers
-//! agencies, prefectures and municipalities, signs the directory, watches the network, and hands the
-//! prefectures their residents' disclosure data.
+//! agencies, prefectures and municipalities, signs the directory, watches the network, and hands
+//! the prefectures their residents' disclosure data.
 
 mod directory;
 mod disclosure;
@@ -131,8 +131,8 @@ impl Center {
     fn recorded(&mut self, receipt: Receipt, out: &mut Outbox) {
         let rest = self.provider.recorded(receipt, out);
         let _ = rest.and_then(|receipt| self.room.recorded(receipt, out));
-        // What was just recorded may concern residents whose prefecture is to know: one tick for all
-        // that this group recorded.
+        // What was just recorded may concern residents whose prefecture is to know: one tick for
+        // all that this group recorded.
         if !self.tick_asked {
             self.tick_asked = true;
             out.again();

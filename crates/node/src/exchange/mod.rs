@@ -1,8 +1,9 @@
 //! A dedicated exchange (専用交換装置): lets two nodes speak that the directory and the conversation
 //! table allow, relays their ciphertext, and keeps nothing of it.
 //!
-//! This machine keeps its directory and reports to the center; whom to connect is judged and the bytes
-//! are moved in the runner's relay, by that directory. Its store never holds anything relayed.
+//! This machine keeps its directory and reports to the center; whom to connect is judged and the
+//! bytes are moved in the runner's relay, by that directory. Its store never holds anything
+//! relayed.
 
 use law::time::Timestamp;
 use wire::{Request, Role};

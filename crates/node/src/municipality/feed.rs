@@ -154,8 +154,8 @@ fn passed(notice: &ChangeNotice, overlay: &Overlay<'_>) -> Looked<Verdict> {
     })
 }
 
-/// Whether the change fits what is held. Without the sender's own sequence number, a row by which the
-/// person stands or stood exactly so is the same row sent again.
+/// Whether the change fits what is held. Without the sender's own sequence number, a row by which
+/// the person stands or stood exactly so is the same row sent again.
 fn against_register(
     notice: &ChangeNotice,
     unnumbered: bool,

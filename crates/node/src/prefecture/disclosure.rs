@@ -105,11 +105,7 @@ impl Desk {
             .terminal(from.node.as_str())
             .card(body.card.as_str())
             .request(&digest);
-        // How the resident was identified stands where an inquiry has its case.
-        let entry = match recordable(identified_by) {
-            Some(words) => entry.case(words),
-            None => entry,
-        };
+        let entry = identified(entry, identified_by);
         let id = member.entry_id();
         match (verdict, view) {
             (_, Err(_)) => out.unavailable(ticket, "the register could not be read"),
@@ -152,6 +148,14 @@ impl Desk {
             None => return Some(receipt),
         }
         None
+    }
+}
+
+/// How the resident was identified stands where an inquiry has its case.
+fn identified(entry: EntryBuilder, words: &str) -> EntryBuilder {
+    match recordable(words) {
+        Some(words) => entry.case(words),
+        None => entry,
     }
 }
 
@@ -247,8 +251,8 @@ fn ledgers_of(
 }
 
 impl Desk {
-    /// Disclosure data from the center: each row is verified against the center's ledger and against
-    /// the resident it is said to be about, and kept once.
+    /// Disclosure data from the center: each row is verified against the center's ledger and
+    /// against the resident it is said to be about, and kept once.
     pub(super) fn taken_over(
         &mut self,
         member: &mut Member,

@@ -1,7 +1,8 @@
 //! A terminal (端末機): starts only with an operator card, has every request signed by the card, and
 //! takes an answer only if it belongs to the very request that was signed.
 //!
-//! It keeps no identity information: what it shows lives in the operator's session and ends with it.
+//! It keeps no identity information: what it shows lives in the operator's session and ends with
+//! it.
 
 use law::affair::{AffairId, Epoch};
 use law::code::RecordCode;
@@ -144,8 +145,8 @@ impl Terminal {
         Ok(Prepared { kind: PreparedKind::Inquiry, digest: inquiry_digest(&body), body })
     }
 
-    /// The server that may answer for this affair, as the tables of `law` have it. What is in no table
-    /// goes to the center, to be refused and recorded there.
+    /// The server that may answer for this affair, as the tables of `law` have it. What is in no
+    /// table goes to the center, to be refused and recorded there.
     fn responder(&self, affair: &str) -> Organ {
         let table = AffairId::parse(affair).map_or(0, |id| id.table());
         let area = match self.organ {

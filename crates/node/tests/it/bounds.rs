@@ -11,7 +11,8 @@ use crate::fixture::{KUNITACHI, NOW, agency, area, body, by_code, code, id, noti
 use crate::notices::register_system;
 use crate::world::{Node, peer, terminal};
 
-/// The same inquiry under another request number, unsigned: it is refused, and waits for its record.
+/// The same inquiry under another request number, unsigned: it is refused, and waits for its
+/// record.
 fn unsigned(number: u32) -> Request {
     let mut body = body(agency(), "agency", 0, by_code(1));
     body.request[..4].copy_from_slice(&number.to_be_bytes());

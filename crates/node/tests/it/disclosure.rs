@@ -134,8 +134,8 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
     assert_eq!(foreign(&mut world, "prefecture-13", code(1)).len(), 1);
 }
 
-/// Whoever notifies a false moving-in cannot lead a resident's records away from where she looks: the
-/// prefecture in which she really lives shows the look-ups that followed.
+/// Whoever notifies a false moving-in cannot lead a resident's records away from where she looks:
+/// the prefecture in which she really lives shows the look-ups that followed.
 #[test]
 fn a_false_moving_in_elsewhere_hides_nothing_from_the_resident() {
     let mut world = World::new();

@@ -1,5 +1,5 @@
-//! Rows of the existing register system: what is rejected, by which name, and that a file can be sent
-//! again.
+//! Rows of the existing register system: what is rejected, by which name, and that a file can be
+//! sent again.
 
 use law::change::{ChangeNotice, ChangeReason};
 use law::people::BirthDate;

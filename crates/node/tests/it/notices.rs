@@ -112,8 +112,8 @@ fn all_ten_reasons_reach_prefecture_and_center() {
 
 #[test]
 fn a_file_of_many_changes_of_one_person_stops_nobody() {
-    // A correction and then a change of code in one batch: the history must follow the person, or the
-    // store refuses it and the node stands still for a lawful file.
+    // A correction and then a change of code in one batch: the history must follow the person, or
+    // the store refuses it and the node stands still for a lawful file.
     let mut world = World::new();
     let one = entered(1, KUNITACHI);
     let moved = changed(one.clone(), ChangeReason::MovedWithin, "2026-05-01");

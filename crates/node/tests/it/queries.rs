@@ -97,8 +97,8 @@ fn exact_and_prefix_queries_find_what_a_scan_finds() {
                         ..QueryDraft::default()
                     };
                     let found = ask(&mut center, request, query);
-                    // 法: whole name with the beginning of the address, or the whole address with the
-                    // beginning of the name; without a prefix both whole.
+                    // 法: whole name with the beginning of the address, or the whole address with
+                    // the beginning of the name; without a prefix both whole.
                     let expected = scan(&people, |n, a, _| {
                         (a == asked && fits(n)) || (prefix && n == name && a.starts_with(&asked))
                     });

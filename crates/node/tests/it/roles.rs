@@ -1,5 +1,5 @@
-//! Who is listened to: everything the conversation table does not allow is not even looked at, by the
-//! machines themselves, not only by the sessions in front of them.
+//! Who is listened to: everything the conversation table does not allow is not even looked at, by
+//! the machines themselves, not only by the sessions in front of them.
 
 use law::change::ChangeReason;
 use law::organ::Organ;

@@ -1,5 +1,5 @@
-//! The resident's own list at the prefecture's desk: whole, nobody else's, opened by the right card,
-//! and itself on record.
+//! The resident's own list at the prefecture's desk: whole, nobody else's, opened by the right
+//! card, and itself on record.
 
 use law::organ::{CardId, Organ};
 use law::time::Timestamp;
