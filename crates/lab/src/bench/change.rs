@@ -18,7 +18,7 @@ use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
 use super::load;
 use super::people::People;
 use super::usage::Usage;
-use super::{BenchError, Options, per_second, quantiles, raise, runtime};
+use super::{BenchError, Options, at, per_second, quantiles, raise, runtime};
 use crate::live::calibration::histogram;
 use crate::live::country::Country;
 use crate::live::line::Line;
@@ -144,10 +144,10 @@ impl<'a> Bench<'a> {
         (self.say)(&format!(
             "single changes: durable at the municipality p50 {} ms; seen at the center p50 {} \
                 ms, p99 {} ms (probe p50 {} ms)",
-            figures["municipality_durable_ms"]["p50"],
-            figures["center_seen_ms"]["p50"],
-            figures["center_seen_ms"]["p99"],
-            figures["of_which_probe_ms"]["p50"]
+            at(&figures, "/municipality_durable_ms/p50"),
+            at(&figures, "/center_seen_ms/p50"),
+            at(&figures, "/center_seen_ms/p99"),
+            at(&figures, "/of_which_probe_ms/p50")
         ));
         Ok(figures)
     }

@@ -27,6 +27,18 @@ const MUNICIPALITIES: [&str; 4] = ["132152", "132047", "202029", "202207"];
 /// Above this the calibrations before and after differ too much for the figures to stand.
 pub(crate) const DRIFT_MAX: f64 = 0.20;
 
+/// A figure by its path; null where there is none.
+pub(crate) fn at<'v>(figures: &'v Value, path: &str) -> &'v Value {
+    figures.pointer(path).unwrap_or(&Value::Null)
+}
+
+/// Adds a figure to an object.
+pub(crate) fn set(figures: &mut Value, name: &str, figure: Value) {
+    if let Some(object) = figures.as_object_mut() {
+        object.insert(name.to_owned(), figure);
+    }
+}
+
 /// What a bench is run with.
 #[derive(Clone, Debug)]
 pub struct Options {

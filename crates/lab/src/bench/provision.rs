@@ -12,7 +12,7 @@ use wire::NodeId;
 use super::load::{self, Judged, Magazine, Phase};
 use super::people::People;
 use super::usage::{Spent, Usage};
-use super::{BenchError, Options, per_second, quantiles, raise, runtime};
+use super::{BenchError, Options, at, per_second, quantiles, raise, runtime, set};
 use crate::live::clock;
 use crate::live::country::Country;
 use crate::live::keeping::Keeping;
@@ -139,10 +139,12 @@ impl<'a> Bench<'a> {
         let (mut figures, judged) = self.figures(phase, &before)?;
         (self.say)(&format!(
             "{operators:>4} operators: {:>7} provisions a second, p50 {} ms, p99 {} ms",
-            figures["per_second"], figures["latency_ms"]["p50"], figures["latency_ms"]["p99"]
+            at(&figures, "/per_second"),
+            at(&figures, "/latency_ms/p50"),
+            at(&figures, "/latency_ms/p99")
         ));
-        figures["operators"] = json!(operators);
-        figures["handover"] = self.handover()?;
+        set(&mut figures, "operators", json!(operators));
+        set(&mut figures, "handover", self.handover()?);
         self.add(&judged);
         Ok(figures)
     }
@@ -154,12 +156,12 @@ impl<'a> Bench<'a> {
         let (mut figures, judged) = self.figures(phase, &before)?;
         (self.say)(&format!(
             "{rate:>4} a second, open: p50 {} ms, p99 {} ms, p99.9 {} ms",
-            figures["latency_ms"]["p50"],
-            figures["latency_ms"]["p99"],
-            figures["latency_ms"]["p99_9"]
+            at(&figures, "/latency_ms/p50"),
+            at(&figures, "/latency_ms/p99"),
+            at(&figures, "/latency_ms/p99_9")
         ));
-        figures["rate"] = json!(rate);
-        figures["handover"] = self.handover()?;
+        set(&mut figures, "rate", json!(rate));
+        set(&mut figures, "handover", self.handover()?);
         self.add(&judged);
         Ok(figures)
     }

@@ -48,7 +48,7 @@ impl KeySource for TokenKeys {
 impl Keeping {
     pub(crate) fn open(country: &Country, node: &str) -> Result<Self, LiveError> {
         let config = country.config(node);
-        let folder = config.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = config.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let keys = TokenKeys(place::node_token(&config)?);
         let store = folder.join("data").join("register.sqlite");
         let store = SqliteStore::open_read_only(&store, &folder.join("ledger"), &keys)

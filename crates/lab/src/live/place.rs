@@ -112,7 +112,7 @@ impl Config {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, LiveError> {
-        Ok(self.file.parent().unwrap_or(Path::new("")).join(self.text(name)?))
+        Ok(self.file.parent().unwrap_or_else(|| Path::new("")).join(self.text(name)?))
     }
 
     fn token(&self, table: &str) -> Result<Arc<dyn Token>, LiveError> {
