@@ -1,7 +1,7 @@
 //! What every role machine is: a function of (now, input, what it may look up) that leaves effects.
 //!
 //! No clock, disk, randomness or socket: the runner in `jukinet` and the world in `lab` bring
-//! inputs and carry out what the [`Outbox`](crate::outbox::Outbox) holds. The same machine
+//! inputs and carry out what the [`Outbox`] holds. The same machine
 //! therefore runs in production, in the simulator under one seed, and in tests.
 
 use law::organ::Organ;
