@@ -102,10 +102,15 @@ const look = async (page, name) => {
     await shot(page, `${name}-${lang}`);
   }
 };
+// The PIN field gets the focus by itself, a moment after the page has loaded.
+const pin = async (page) => {
+  await page.waitForSelector("#pin:focus");
+  await page.keyboard.type("2468");
+};
 const enter = async (page, start) => {
   await page.goto(start);
   check("the start token leaves the address", new URL(page.url()).search === "");
-  await page.keyboard.type("2468"); // the PIN field has the focus
+  await pin(page);
   await page.keyboard.press("F9");
   await page.waitForSelector("body[data-watch=session]");
 };
@@ -129,7 +134,7 @@ const clerk = async () => {
   check("a wrong PIN says how many tries are left", await has(page, "あと 2 回です。"));
   await axe(page, "wrong PIN");
   await shot(page, "1-login-wrong-ja");
-  await page.keyboard.type("2468");
+  await pin(page);
   await page.keyboard.press("Enter");
   await page.waitForURL(/inquiry$/);
   await look(page, "2-inquiry-empty");
@@ -318,7 +323,7 @@ const withoutScript = async () => {
   const { context, page } = await launch({ js: false, profile: own });
   const line = await tell(`${CLERK} token`);
   await page.goto(`http://127.0.0.1:${CLERK}/?t=${line.match(/token=(\S+)/)[1]}`);
-  await page.keyboard.type("2468");
+  await pin(page);
   await page.keyboard.press("Enter");
   await page.waitForURL(/inquiry$/);
   await page.selectOption("#affair", "4-2-1");
