@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
 use crate::bench::{BenchError, DRIFT_MAX, Options, build, change, framed, provision};
+use crate::live::country;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bench {
@@ -98,6 +99,8 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchErro
         seed: arguments.seed,
         changes: arguments.changes,
     };
+    // What is missing is said before five seconds of calibration, not after.
+    country::binary(options.jukinet.as_deref())?;
     match arguments.bench {
         Bench::B1 => framed("B1", |say| provision::run(&options, say), say),
         Bench::B5 => framed("B5", |say| change::run(&options, say), say),

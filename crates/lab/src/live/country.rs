@@ -41,6 +41,7 @@ pub(crate) struct TerminalFiles {
 /// The binary named, or the one beside this program.
 pub(crate) fn binary(named: Option<&Path>) -> Result<PathBuf, LiveError> {
     if let Some(path) = named {
+        std::fs::metadata(path).map_err(LiveError::file(path))?;
         return Ok(path.to_path_buf());
     }
     let own = std::env::current_exe().map_err(LiveError::file(Path::new("jukilab")))?;

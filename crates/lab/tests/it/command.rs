@@ -48,3 +48,19 @@ fn swarm_says_what_it_saw() {
         assert_eq!(jukilab(&["swarm", "--seeds", seeds]).status.code(), Some(2), "{seeds}");
     }
 }
+
+#[test]
+fn a_bench_needs_a_name_a_length_and_a_binary_to_measure() {
+    let wrong: [&[&str]; 3] =
+        [&["bench"], &["bench", "B99"], &["bench", "B1", "--seconds", "0", "--quiet"]];
+    for arguments in wrong {
+        let output = jukilab(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    let nothing = ["bench", "B5", "--seconds", "1", "--jukinet", "/nowhere/jukinet", "--quiet"];
+    let output = jukilab(&nothing);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "no figures without a run");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/nowhere/jukinet"));
+}
