@@ -10,6 +10,7 @@
 //! path at `p11-kit-client.so` with a token server under another user.
 
 mod link;
+mod retention;
 mod shape;
 
 use std::fmt;
@@ -173,6 +174,35 @@ impl Token for Pkcs11Token {
                 Err(error) => Err(fault_of_mechanism("unwrapping", "CKM_AES_GCM", error)),
             }
         })
+    }
+
+    fn retention_create(&self, name: &str) -> Result<(), TokenError> {
+        retention::create(&self.line, name)
+    }
+
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, TokenError> {
+        retention::wrap(&self.line, name, plain, nonce)
+    }
+
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        retention::unwrap(&self.line, name, wrapped)
+    }
+
+    fn retention_destroy(&self, name: &str) -> Result<(), TokenError> {
+        retention::destroy(&self.line, name)
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, TokenError> {
+        retention::names(&self.line)
     }
 
     fn describe(&self) -> TokenKind {

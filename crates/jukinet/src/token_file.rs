@@ -1,11 +1,14 @@
 //! Opens the token a configuration names: a sealed file, or a device behind PKCS#11.
 //! Not the tokens themselves: those are `token::software` and `pkcs11`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use token::{SoftwareToken, Token, TokenError};
+use token::retention::{RETENTION_FILE_BYTES_MAX, RetentionShelf};
+use token::{KeyName, SoftwareToken, Token, TokenError};
 
 use crate::config::TokenConfig;
+use crate::dice;
 use crate::disk::{self, DiskError};
 use crate::pkcs11::{Pkcs11Token, TokenPlace};
 
@@ -29,6 +32,14 @@ pub fn open(config: &TokenConfig) -> Result<Arc<dyn Token>, TokenOpenError> {
             let token = SoftwareToken::open(&sealed, &pin).map_err(|source| {
                 TokenOpenError::Token { place: file.display().to_string(), source }
             })?;
+            // A terminal's or a feed's token keeps no store and has no keys for terms.
+            if token.names().any(|name| name == KeyName::Storage) {
+                let shelf = Box::new(FileShelf(retention_path(file)));
+                let token = token.with_retention(shelf).map_err(|source| {
+                    TokenOpenError::Token { place: file.display().to_string(), source }
+                })?;
+                return Ok(Arc::new(token));
+            }
             Ok(Arc::new(token))
         }
         TokenConfig::Pkcs11 { module, label, pin_file } => {
@@ -40,5 +51,35 @@ pub fn open(config: &TokenConfig) -> Result<Arc<dyn Token>, TokenOpenError> {
             })?;
             Ok(Arc::new(token))
         }
+    }
+}
+
+/// Where a sealed token keeps its keys for terms: beside its own file.
+#[must_use]
+pub fn retention_path(token: &Path) -> PathBuf {
+    let mut path = token.as_os_str().to_owned();
+    path.push(".retention");
+    PathBuf::from(path)
+}
+
+/// The keys for terms of a sealed token, in a file that is replaced whole.
+struct FileShelf(PathBuf);
+
+impl RetentionShelf for FileShelf {
+    fn load(&self) -> Result<Option<Vec<u8>>, String> {
+        if !self.0.exists() {
+            return Ok(None);
+        }
+        disk::read_private(&self.0, RETENTION_FILE_BYTES_MAX)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+
+    fn keep(&self, sealed: &[u8]) -> Result<(), String> {
+        disk::write_private(&self.0, sealed).map_err(|error| error.to_string())
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        dice::fill(bytes);
     }
 }

@@ -1,20 +1,18 @@
 //! The keys in use: index, rows, queues, and one key per retention cohort, loaded as needed.
 //!
-//! Cohort keys are random, not derived: destroying the wrapped copy in the `cohort` table makes
-//! every row of that month unreadable for good, wherever copies of the rows themselves are.
+//! Cohort keys and row keys are random and wrapped twice over: what stands in the tables opens only
+//! with a key for that very term that lives in the token. When the term has ended the token destroys
+//! its key, and with it every copy of the wrapped one, in backups of any age too (decision 0015).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aes_gcm::Aes256Gcm;
-use node::ports::{ReadError, StoreError};
-use rusqlite::{Connection, OptionalExtension, params};
+use node::ports::{FactPlace, ReadError, Space, StoreError};
 
 use crate::keys::{Domain, IndexKey, KeyError, KeySource, SecretKey};
 use crate::month::Month;
-use crate::schema::{read_error, store_error};
-use crate::seal;
 
 /// Cohort keys held in memory at once: seven years of months and room for late rows.
 const COHORTS_CACHED_COUNT_MAX: usize = 256;
@@ -22,11 +20,22 @@ const COHORTS_CACHED_COUNT_MAX: usize = 256;
 /// Name of the wrapped root key in `meta`.
 const ROOT_NAME: &str = "root-key";
 
+/// Where the wrapped keys stand: the tables `meta` and `cohort` of either engine.
+pub(crate) trait KeyTable {
+    /// A named value of `meta`.
+    fn named(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError>;
+    /// Keep a named value that is not there yet.
+    fn keep_named(&self, name: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// The wrapped key of a cohort.
+    fn wrapped(&self, month: Month) -> Result<Option<Vec<u8>>, ReadError>;
+    /// Keep the wrapped key of a new cohort.
+    fn keep_wrapped(&self, month: Month, wrapped: &[u8]) -> Result<(), StoreError>;
+}
+
 pub(crate) struct Keyring {
-    root: SecretKey,
     index: IndexKey,
     queue: Aes256Gcm,
-    cohort_wrap: Aes256Gcm,
+    source: Arc<dyn KeySource + Send + Sync>,
     rows: RefCell<BTreeMap<u32, Arc<Aes256Gcm>>>,
     cohorts: RefCell<BTreeMap<Month, Arc<Aes256Gcm>>>,
 }
@@ -40,23 +49,20 @@ impl std::fmt::Debug for Keyring {
 impl Keyring {
     /// Unwrap the root key of an existing store.
     pub(crate) fn open(
-        db: &Connection,
+        table: &dyn KeyTable,
         source: &dyn KeySource,
     ) -> Result<Option<Self>, StoreError> {
-        let wrapped: Option<Vec<u8>> = db
-            .query_row("SELECT value FROM meta WHERE name = ?1", [ROOT_NAME], |row| row.get(0))
-            .optional()
-            .map_err(store_error)?;
+        let wrapped = table.named(ROOT_NAME).map_err(from_read)?;
         let Some(wrapped) = wrapped else { return Ok(None) };
         let plain = source.unwrap(&wrapped).map_err(key_error)?;
         let root = SecretKey::from_slice(&plain)
             .ok_or_else(|| StoreError::Key("the unwrapped root key has the wrong length".into()))?;
-        Self::from_root(root).map(Some)
+        Self::from_root(&root, source).map(Some)
     }
 
     /// Draw and keep the root key of a new store. Runs inside the caller's transaction.
     pub(crate) fn create(
-        db: &Connection,
+        table: &dyn KeyTable,
         source: &dyn KeySource,
         dice: law::Dice<'_>,
     ) -> Result<Self, StoreError> {
@@ -64,21 +70,19 @@ impl Keyring {
         let mut nonce = [0u8; 12];
         dice(&mut nonce);
         let wrapped = source.wrap(root.bytes(), nonce).map_err(key_error)?;
-        db.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", params![ROOT_NAME, wrapped])
-            .map_err(store_error)?;
-        Self::from_root(root)
+        table.keep_named(ROOT_NAME, &wrapped)?;
+        Self::from_root(&root, source)
     }
 
-    fn from_root(root: SecretKey) -> Result<Self, StoreError> {
+    fn from_root(root: &SecretKey, source: &dyn KeySource) -> Result<Self, StoreError> {
         let derive = |label: &str| root.derive(label).map_err(key_error);
-        let (index, queue, cohort) = (derive("index")?, derive("queue")?, derive("cohort")?);
+        let (index, queue) = (derive("index")?, derive("queue")?);
         Ok(Self {
             index: IndexKey::new(&index).map_err(key_error)?,
             queue: queue.cipher(),
-            cohort_wrap: cohort.cipher(),
+            source: source.share(),
             rows: RefCell::default(),
             cohorts: RefCell::default(),
-            root,
         })
     }
 
@@ -86,16 +90,47 @@ impl Keyring {
         self.index.digest(domain, text)
     }
 
+    /// Where the fact under this key stands.
+    pub(crate) fn fact_place(&self, space: Space, key: &[u8]) -> FactPlace {
+        self.index.place(Domain::Fact(space.number()), key)
+    }
+
     pub(crate) fn queue(&self) -> &Aes256Gcm {
         &self.queue
     }
 
-    /// The key of current rows written in this epoch.
-    pub(crate) fn row(&self, epoch: u32) -> Result<Arc<Aes256Gcm>, KeyError> {
+    /// The key of current rows written in this epoch, if it has not been destroyed.
+    pub(crate) fn row(
+        &self,
+        table: &dyn KeyTable,
+        epoch: u32,
+    ) -> Result<Option<Arc<Aes256Gcm>>, ReadError> {
         if let Some(cipher) = self.rows.borrow().get(&epoch) {
-            return Ok(Arc::clone(cipher));
+            return Ok(Some(Arc::clone(cipher)));
         }
-        let cipher = Arc::new(self.root.derive(&format!("row/{epoch}"))?.cipher());
+        let Some(wrapped) = table.named(&row_key_name(epoch))? else { return Ok(None) };
+        let Some(key) = self.unwrap(&row_term(epoch), &wrapped, "meta")? else { return Ok(None) };
+        let cipher = Arc::new(key.cipher());
+        self.rows.borrow_mut().insert(epoch, Arc::clone(&cipher));
+        Ok(Some(cipher))
+    }
+
+    /// The same, drawn at its first row. Runs inside the open group.
+    pub(crate) fn row_to_write(
+        &self,
+        table: &dyn KeyTable,
+        epoch: u32,
+        dice: law::Dice<'_>,
+    ) -> Result<Arc<Aes256Gcm>, StoreError> {
+        if let Some(cipher) = self.row(table, epoch).map_err(from_read)? {
+            return Ok(cipher);
+        }
+        if table.named(&row_key_name(epoch)).map_err(from_read)?.is_some() {
+            return Err(destroyed(&row_term(epoch)));
+        }
+        let (key, wrapped) = self.draw(&row_term(epoch), dice)?;
+        table.keep_named(&row_key_name(epoch), &wrapped)?;
+        let cipher = Arc::new(key.cipher());
         self.rows.borrow_mut().insert(epoch, Arc::clone(&cipher));
         Ok(cipher)
     }
@@ -103,41 +138,91 @@ impl Keyring {
     /// The key of a cohort, if it has not been destroyed.
     pub(crate) fn cohort(
         &self,
-        db: &Connection,
+        table: &dyn KeyTable,
         month: Month,
     ) -> Result<Option<Arc<Aes256Gcm>>, ReadError> {
         if let Some(cipher) = self.cohorts.borrow().get(&month) {
             return Ok(Some(Arc::clone(cipher)));
         }
-        let wrapped: Option<Vec<u8>> = db
-            .prepare_cached("SELECT wrapped FROM cohort WHERE month = ?1")
-            .and_then(|mut s| s.query_row([month.number()], |row| row.get(0)).optional())
-            .map_err(read_error)?;
-        let Some(wrapped) = wrapped else { return Ok(None) };
-        let plain = seal::open(&self.cohort_wrap, &cohort_place(month), &wrapped)
-            .ok()
-            .and_then(|plain| SecretKey::from_slice(&plain))
-            .ok_or(ReadError::Sealed { table: "cohort" })?;
-        Ok(Some(self.remember(month, &plain)))
+        let Some(wrapped) = table.wrapped(month)? else { return Ok(None) };
+        let key = self.unwrap(&cohort_term(month), &wrapped, "cohort")?;
+        Ok(key.map(|key| self.remember(month, &key)))
     }
 
     /// The key of a cohort, drawn at its first row. Runs inside the open group.
     pub(crate) fn cohort_to_write(
         &self,
-        db: &Connection,
+        table: &dyn KeyTable,
         month: Month,
         dice: law::Dice<'_>,
     ) -> Result<Arc<Aes256Gcm>, StoreError> {
-        if let Some(cipher) = self.cohort(db, month).map_err(from_read)? {
+        if let Some(cipher) = self.cohort(table, month).map_err(from_read)? {
             return Ok(cipher);
         }
-        let key = SecretKey::draw(dice);
-        let wrapped = seal::seal(&self.cohort_wrap, &cohort_place(month), key.bytes(), dice)
-            .map_err(|_| StoreError::Key("the cohort key could not be wrapped".into()))?;
-        db.prepare_cached("INSERT INTO cohort (month, wrapped) VALUES (?1, ?2)")
-            .and_then(|mut s| s.execute(params![month.number(), wrapped]))
-            .map_err(store_error)?;
+        if table.wrapped(month).map_err(from_read)?.is_some() {
+            return Err(destroyed(&cohort_term(month)));
+        }
+        let (key, wrapped) = self.draw(&cohort_term(month), dice)?;
+        table.keep_wrapped(month, &wrapped)?;
         Ok(self.remember(month, &key))
+    }
+
+    /// A new key and its wrapped form. The token makes its own key for the term first; if the group
+    /// is given up, that key stays and serves the next attempt.
+    fn draw(
+        &self,
+        term: &str,
+        dice: law::Dice<'_>,
+    ) -> Result<(SecretKey, Vec<u8>), StoreError> {
+        let key = SecretKey::draw(dice);
+        let mut nonce = [0u8; 12];
+        dice(&mut nonce);
+        self.source.retention_create(term).map_err(key_error)?;
+        let wrapped =
+            self.source.retention_wrap(term, key.bytes(), nonce).map_err(key_error)?;
+        Ok((key, wrapped))
+    }
+
+    fn unwrap(
+        &self,
+        term: &str,
+        wrapped: &[u8],
+        table: &'static str,
+    ) -> Result<Option<SecretKey>, ReadError> {
+        let plain = self
+            .source
+            .retention_unwrap(term, wrapped)
+            .map_err(|error| ReadError::Store(error.to_string()))?;
+        plain
+            .map(|plain| SecretKey::from_slice(&plain).ok_or(ReadError::Sealed { table }))
+            .transpose()
+    }
+
+    /// Have the token destroy its keys for terms that are over: cohorts before `erased_before`, and
+    /// row epochs before `epoch` whose wrapped key is no longer kept. What stands in the tables says
+    /// what is over, so that a run that was cut short is finished by the next one.
+    pub(crate) fn destroy_ended(
+        &self,
+        table: &dyn KeyTable,
+        erased_before: Month,
+        epoch: u32,
+    ) -> Result<usize, StoreError> {
+        let mut destroyed = 0;
+        for name in self.source.retention_names().map_err(key_error)? {
+            let over = match Term::parse(&name) {
+                Some(Term::Cohort(month)) => month < erased_before,
+                Some(Term::Row(of)) => {
+                    of < epoch && table.named(&row_key_name(of)).map_err(from_read)?.is_none()
+                }
+                None => false,
+            };
+            if over {
+                self.source.retention_destroy(&name).map_err(key_error)?;
+                destroyed += 1;
+            }
+        }
+        self.forget_cohorts();
+        Ok(destroyed)
     }
 
     fn remember(&self, month: Month, key: &SecretKey) -> Arc<Aes256Gcm> {
@@ -150,15 +235,50 @@ impl Keyring {
         cipher
     }
 
-    /// Forget the cohort keys in memory: after a rollback (a key drawn in the group is gone) and
+    /// Forget the keys of terms in memory: after a rollback (a key drawn in the group is gone) and
     /// after an erasure.
     pub(crate) fn forget_cohorts(&self) {
         self.cohorts.borrow_mut().clear();
+        self.rows.borrow_mut().clear();
     }
 }
 
-fn cohort_place(month: Month) -> Vec<u8> {
-    seal::place("cohort", &month.number().to_be_bytes())
+/// What a key for a term is for, as its name in the token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Term {
+    Cohort(Month),
+    Row(u32),
+}
+
+impl Term {
+    fn parse(name: &str) -> Option<Self> {
+        match name.split_once('-')? {
+            ("cohort", month) => Month::parse(month).map(Self::Cohort),
+            ("row", epoch) => epoch.parse().ok().map(Self::Row),
+            _ => None,
+        }
+    }
+}
+
+fn cohort_term(month: Month) -> String {
+    format!("cohort-{month}")
+}
+
+fn row_term(epoch: u32) -> String {
+    format!("row-{epoch}")
+}
+
+/// Name of an epoch's wrapped key in `meta`.
+pub(crate) fn row_key_name(epoch: u32) -> String {
+    format!("row-key/{epoch}")
+}
+
+/// Rows that cannot be opened must not be joined by new ones under a key of the same name.
+fn destroyed(term: &str) -> StoreError {
+    StoreError::Key(format!(
+        "the token destroyed its key {term}: this is an older copy of the store; restore it by \
+         jukinet backup restore"
+    ))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a map_err function")]

@@ -3,6 +3,8 @@
 //! Trust: whoever holds the token can open the store; whoever holds only the files cannot. This
 //! module knows no token and no file: wrapping is handed in as [`KeySource`].
 
+use std::sync::Arc;
+
 use aes_gcm::aead::KeyInit;
 use aes_gcm::{Aes256Gcm, Key};
 use hkdf::Hkdf;
@@ -18,12 +20,34 @@ pub const KEY_BYTES: usize = 32;
 #[error("the token refused the storage key: {0}")]
 pub struct KeyError(pub String);
 
-/// The token's storage key (key-encryption key), as much of it as a store needs.
+/// The token's storage key (key-encryption key) and its keys for terms, as much of them as a store
+/// needs. What was wrapped under a destroyed term's key stays closed, also in a copy of the store.
 pub trait KeySource {
     /// Wrap a key under the token's storage key. `nonce` is fresh for every call.
     fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError>;
     /// Unwrap what [`KeySource::wrap`] made.
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError>;
+    /// Make the token's key for this term; one that is there already stays as it is.
+    fn retention_create(&self, name: &str) -> Result<(), KeyError>;
+    /// Wrap a key under the token's key for a term. `nonce` is fresh for every call.
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, KeyError>;
+    /// Unwrap it again; `None` when the token's key for that term was destroyed.
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError>;
+    /// Destroy the token's key for a term; one that is not there is as good.
+    fn retention_destroy(&self, name: &str) -> Result<(), KeyError>;
+    /// Names of the terms for which the token holds a key.
+    fn retention_names(&self) -> Result<Vec<String>, KeyError>;
+    /// The same source, to be kept for as long as a store is open.
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync>;
 }
 
 /// A symmetric key in memory; zeroed when dropped, never printed.
@@ -75,6 +99,8 @@ pub(crate) enum Domain {
     Entry,
     /// The person another ledger's entry is about.
     Foreign,
+    /// A fact of this space; the byte is the space's number.
+    Fact(u8),
 }
 
 impl Domain {
@@ -83,6 +109,7 @@ impl Domain {
             Self::Term(kind) => kind,
             Self::Entry => 0xe1,
             Self::Foreign => 0xf1,
+            Self::Fact(space) => 0x80 | space,
         }
     }
 }
@@ -96,6 +123,17 @@ impl IndexKey {
         <Hmac<Sha256> as KeyInit>::new_from_slice(key.bytes())
             .map(Self)
             .map_err(|_| KeyError("the index key has the wrong length".into()))
+    }
+
+    /// 128 bits, where a collision would make one fact overwrite another.
+    pub(crate) fn place(&self, domain: Domain, key: &[u8]) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        mac.update(&[domain.byte()]);
+        mac.update(key);
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut place = [0; 16];
+        place.iter_mut().zip(full).for_each(|(to, from)| *to = from);
+        place
     }
 
     pub(crate) fn digest(&self, domain: Domain, text: &str) -> i64 {

@@ -20,6 +20,12 @@ impl Month {
         (1..=12).contains(&month).then(|| Self(i32::from(year) * 12 + i32::from(month) - 1))
     }
 
+    /// Reads `2031-11`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        Self::new(year.parse().ok()?, month.parse().ok()?)
+    }
+
     /// The month in which a moment falls, Japan time.
     pub fn of(at: Timestamp) -> Self {
         let date = at.date_in_japan();

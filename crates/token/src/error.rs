@@ -75,6 +75,24 @@ pub enum TokenError {
         /// The wrapping key.
         key: KeyName,
     },
+    /// A retention key is not there.
+    #[error("the token holds no retention key {name}: destroyed at its term, or another's token")]
+    RetentionGone {
+        /// Its name: a term, nothing about anyone.
+        name: String,
+    },
+    /// A value wrapped under a retention key did not open.
+    #[error("the wrapped value does not open under retention key {name}: altered, or another's")]
+    RetentionRefused {
+        /// Its name.
+        name: String,
+    },
+    /// The retention keys could not be read or kept.
+    #[error("the token's retention keys cannot be used: {cause}")]
+    RetentionShelf {
+        /// What the place they are kept in says.
+        cause: String,
+    },
     /// A value too long to wrap.
     #[error("a value of {found} bytes is too long to wrap, at most {max}; wrap a key instead")]
     WrapTooLong {

@@ -166,6 +166,46 @@ pub trait Token: Send + Sync {
     /// [`TokenError::WrapRefused`] when the value is altered or of another token.
     fn unwrap(&self, key: KeyName, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenError>;
 
+    /// Makes the retention key of this name; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or the device or the shelf fails.
+    fn retention_create(&self, name: &str) -> Result<(), TokenError>;
+
+    /// Wraps a key under a retention key, as [`Token::wrap`] does under a named one.
+    ///
+    /// # Errors
+    /// [`TokenError::RetentionGone`] when there is no such key; when the device fails.
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, TokenError>;
+
+    /// Opens what [`Token::retention_wrap`] made.
+    ///
+    /// # Errors
+    /// [`TokenError::RetentionGone`] when the key was destroyed; [`TokenError::RetentionRefused`]
+    /// when the value is altered or another's.
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, TokenError>;
+
+    /// Destroys a retention key for good; one that is not there is as good.
+    ///
+    /// # Errors
+    /// When the device or the shelf fails; then the key is still there.
+    fn retention_destroy(&self, name: &str) -> Result<(), TokenError>;
+
+    /// Names of all retention keys there are.
+    ///
+    /// # Errors
+    /// When the device or the shelf fails.
+    fn retention_names(&self) -> Result<Vec<String>, TokenError>;
+
     /// What this token is made of.
     fn describe(&self) -> TokenKind;
 }

@@ -14,6 +14,7 @@
 pub mod card;
 mod error;
 mod key;
+pub mod retention;
 mod seal;
 pub mod software;
 pub mod verify;

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::Dice;
 use crate::error::TokenError;
 use crate::key::{KeyKind, KeyName, PublicKey, Token, TokenKind, WRAP_VALUE_BYTES_MAX, wrap_aad};
+use crate::retention::{RetentionKeys, RetentionShelf};
 use crate::seal::{CHECK_BYTES, NONCE_BYTES, PinKey, SALT_BYTES, TAG_BYTES, gcm_open, gcm_seal};
 use crate::verify::sha256;
 
@@ -50,6 +51,7 @@ enum Secret {
 /// A token whose keys live in this process.
 pub struct SoftwareToken {
     keys: BTreeMap<KeyName, Secret>,
+    retention: Option<RetentionKeys>,
 }
 
 impl fmt::Debug for SoftwareToken {
@@ -91,7 +93,23 @@ impl SoftwareToken {
         let plain = key
             .open(header.nonce, sealed, header.bytes)
             .ok_or(TokenError::Malformed { what: "sealed keys" })?;
-        Ok(Self { keys: read_keys(&plain)? })
+        Ok(Self { keys: read_keys(&plain)?, retention: None })
+    }
+
+    /// Gives the token a place for its retention keys. Without one it has none.
+    ///
+    /// # Errors
+    /// [`TokenError::KeyMissing`] when there is no storage key, under which they are sealed.
+    pub fn with_retention(mut self, shelf: Box<dyn RetentionShelf>) -> Result<Self, TokenError> {
+        let storage = self.wrapping_key(KeyName::Storage, "sealing retention keys")?;
+        self.retention = Some(RetentionKeys::new(storage, shelf)?);
+        Ok(self)
+    }
+
+    fn retention(&self) -> Result<&RetentionKeys, TokenError> {
+        self.retention.as_ref().ok_or_else(|| TokenError::RetentionShelf {
+            cause: "this token was opened without a place for them".to_owned(),
+        })
     }
 
     /// Which keys it holds.
@@ -145,6 +163,35 @@ impl Token for SoftwareToken {
             .split_first_chunk::<NONCE_BYTES>()
             .and_then(|(nonce, sealed)| gcm_open(bytes, *nonce, sealed, &wrap_aad(key)))
             .ok_or(TokenError::WrapRefused { key })
+    }
+
+    fn retention_create(&self, name: &str) -> Result<(), TokenError> {
+        self.retention()?.create(name)
+    }
+
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, TokenError> {
+        self.retention()?.wrap(name, plain, nonce)
+    }
+
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+        self.retention()?.unwrap(name, wrapped)
+    }
+
+    fn retention_destroy(&self, name: &str) -> Result<(), TokenError> {
+        self.retention()?.destroy(name)
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, TokenError> {
+        self.retention()?.names()
     }
 
     fn describe(&self) -> TokenKind {

@@ -259,6 +259,15 @@ impl Link {
 /// attribute-info call: the ordinary call silently leaves a sensitive attribute out, which would
 /// look the same as a key without a value.
 fn stays_inside(session: &Session, key: KeyName, handle: ObjectHandle) -> Result<(), Fault> {
+    stays_inside_as(session, handle, TokenError::KeyExtractable { key })
+}
+
+/// The same for any key, with the error for one that could leave.
+pub(super) fn stays_inside_as(
+    session: &Session,
+    handle: ObjectHandle,
+    extractable: TokenError,
+) -> Result<(), Fault> {
     const ATTEMPT: &str = "checking that a key stays inside";
     let flags = session
         .get_attributes(handle, &[AttributeType::Sensitive, AttributeType::Extractable])
@@ -271,7 +280,7 @@ fn stays_inside(session: &Session, key: KeyName, handle: ObjectHandle) -> Result
     if bound && matches!(value.as_slice(), [AttributeInfo::Sensitive]) {
         return Ok(());
     }
-    Err(TokenError::KeyExtractable { key }.into())
+    Err(extractable.into())
 }
 
 /// Initializing twice is no error: the module belongs to the whole process.

@@ -8,7 +8,8 @@ use store::{KeyError, KeySource};
 use token::{KeyName, PublicKey, Token, TokenError};
 use zeroize::Zeroizing;
 
-/// Wraps the store's root key under the token's storage key.
+/// Wraps the store's root key under the token's storage key, and the keys of terms under its keys
+/// for terms.
 pub struct StoreKeys(pub Arc<dyn Token>);
 
 impl std::fmt::Debug for StoreKeys {
@@ -24,6 +25,43 @@ impl KeySource for StoreKeys {
 
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         self.0.unwrap(KeyName::Storage, wrapped).map_err(|error| key_error(&error))
+    }
+
+    fn retention_create(&self, name: &str) -> Result<(), KeyError> {
+        self.0.retention_create(name).map_err(|error| key_error(&error))
+    }
+
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, KeyError> {
+        self.0.retention_wrap(name, plain, nonce).map_err(|error| key_error(&error))
+    }
+
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        match self.0.retention_unwrap(name, wrapped) {
+            Ok(plain) => Ok(Some(plain)),
+            Err(TokenError::RetentionGone { .. }) => Ok(None),
+            Err(error) => Err(key_error(&error)),
+        }
+    }
+
+    fn retention_destroy(&self, name: &str) -> Result<(), KeyError> {
+        self.0.retention_destroy(name).map_err(|error| key_error(&error))
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, KeyError> {
+        self.0.retention_names().map_err(|error| key_error(&error))
+    }
+
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
+        Arc::new(Self(Arc::clone(&self.0)))
     }
 }
 

@@ -2,13 +2,14 @@
 //! process, and the published ledger.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ledger::note::VerifierKey;
 use ledger::verify::{Verification, verify_ledger};
 use ledger::{Entry, EntryKind, LedgerFiles};
 use node::ports::{Counter, Reads, Store as _};
-use store::{KeyError, KeySource, SqliteStore};
-use token::{KeyName, Token};
+use store::{FsckReport, KeyError, KeySource, SqliteStore};
+use token::{KeyName, Token, TokenError};
 use wire::NodeId;
 use zeroize::Zeroizing;
 
@@ -33,7 +34,7 @@ pub(crate) struct Kinds {
     pub(crate) refusal: u64,
 }
 
-struct TokenKeys(std::sync::Arc<dyn Token>);
+struct TokenKeys(Arc<dyn Token>);
 
 impl KeySource for TokenKeys {
     fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
@@ -43,21 +44,82 @@ impl KeySource for TokenKeys {
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         self.0.unwrap(KeyName::Storage, wrapped).map_err(|error| KeyError(error.to_string()))
     }
+
+    fn retention_create(&self, _: &str) -> Result<(), KeyError> {
+        Err(reads_only())
+    }
+
+    fn retention_wrap(&self, _: &str, _: &[u8], _: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        Err(reads_only())
+    }
+
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        match self.0.retention_unwrap(name, wrapped) {
+            Ok(plain) => Ok(Some(plain)),
+            Err(TokenError::RetentionGone { .. }) => Ok(None),
+            Err(error) => Err(KeyError(error.to_string())),
+        }
+    }
+
+    fn retention_destroy(&self, _: &str) -> Result<(), KeyError> {
+        Err(reads_only())
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, KeyError> {
+        self.0.retention_names().map_err(|error| KeyError(error.to_string()))
+    }
+
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
+        Arc::new(Self(Arc::clone(&self.0)))
+    }
+}
+
+/// What is looked at here belongs to a running node.
+fn reads_only() -> KeyError {
+    KeyError("a bench makes and destroys no keys of a node".to_owned())
 }
 
 impl Keeping {
     pub(crate) fn open(country: &Country, node: &str) -> Result<Self, LiveError> {
         let config = country.config(node);
         let folder = config.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
-        let keys = TokenKeys(place::node_token(&config)?);
+        Self::of(node, &folder, place::node_token(&config)?)
+    }
+
+    /// The store in a node's folder, with the token that is its key.
+    pub(crate) fn of(node: &str, folder: &Path, token: Arc<dyn Token>) -> Result<Self, LiveError> {
+        let keys = TokenKeys(token);
+        let folder = folder.to_path_buf();
         let store = folder.join("data").join("register.sqlite");
         let store = SqliteStore::open_read_only(&store, &folder.join("ledger"), &keys)
             .map_err(|error| fault(node, &error))?;
         Ok(Self { node: node.to_owned(), store, folder })
     }
 
-    fn reads(&self) -> &dyn Reads {
+    pub(crate) fn reads(&self) -> &dyn Reads {
         self.store.reads()
+    }
+
+    /// Checks everything the store holds.
+    pub(crate) fn check(&self) -> Result<FsckReport, LiveError> {
+        self.store.fsck().map_err(|error| fault(&self.node, &error))
+    }
+
+    /// How many changes the entries of this kind count together.
+    pub(crate) fn counted(&self, kind: EntryKind) -> Result<u64, LiveError> {
+        let (mut next, mut sum) = (0, 0);
+        loop {
+            let read = self.reads().entries_from(next, ENTRIES_PER_READ_COUNT);
+            let entries = read.map_err(|error| fault(&self.node, &error))?;
+            let Some(last) = entries.last() else { return Ok(sum) };
+            next = last.index + 1;
+            let parsed = entries.iter().filter_map(|open| Entry::parse(&open.entry).ok());
+            sum += parsed.filter(|e| e.kind() == kind).filter_map(|e| e.count()).sum::<u64>();
+        }
     }
 
     /// Entries in the ledger now.

@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use law::organ::Organ;
 use rustls::client::ClientConfig;
-use token::{SoftwareToken, Token};
+use token::retention::RetentionShelf;
+use token::{KeyName, SoftwareToken, Token};
 use wire::NodeId;
 
 use super::LiveError;
@@ -122,7 +123,12 @@ impl Config {
         let file = self.path(&format!("{table}.file"))?;
         let sealed = std::fs::read(&file).map_err(LiveError::file(&file))?;
         let pin = pin(&self.path(&format!("{table}.pin_file"))?)?;
-        Ok(Arc::new(SoftwareToken::open(&sealed, &pin)?))
+        let token = SoftwareToken::open(&sealed, &pin)?;
+        // A terminal's or a feed's token keeps no store and has no keys for terms.
+        if token.names().any(|name| name == KeyName::Storage) {
+            return Ok(Arc::new(token.with_retention(Box::new(BesideToken(file)))?));
+        }
+        Ok(Arc::new(token))
     }
 
     fn fault(&self, name: &str) -> LiveError {
@@ -155,4 +161,25 @@ mod tests {
         let missing = config.text("feed.token.file").unwrap_err().to_string();
         assert!(missing.contains("feed.token.file"), "{missing}");
     }
+}
+
+/// The keys for terms of a running node, read beside its token and never written.
+struct BesideToken(PathBuf);
+
+impl RetentionShelf for BesideToken {
+    fn load(&self) -> Result<Option<Vec<u8>>, String> {
+        let mut path = self.0.as_os_str().to_owned();
+        path.push(".retention");
+        match std::fs::read(PathBuf::from(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn keep(&self, _: &[u8]) -> Result<(), String> {
+        Err("a bench makes and destroys no keys of a node".to_owned())
+    }
+
+    fn fill(&self, _: &mut [u8]) {}
 }
