@@ -6,6 +6,7 @@
 
 pub mod affair;
 pub mod change;
+pub mod character;
 pub mod code;
 pub mod denial;
 pub mod disclosure;
@@ -16,6 +17,7 @@ pub mod organ;
 pub mod people;
 pub mod query;
 pub mod recipient;
+pub mod retention;
 pub mod time;
 
 pub use affair::{Affair, AffairId, AgencyCode, Channel, Epoch};

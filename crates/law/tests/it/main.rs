@@ -8,9 +8,11 @@
 )]
 
 mod card_rights;
+mod characters;
 mod enumeration;
 mod ladder;
 mod minimum;
 mod oracle;
 mod proofs;
+mod retention;
 mod support;
