@@ -13,6 +13,7 @@
 //! - [`model`]: the same port without a disk, for the lab and as the measure of the adapter
 //! - [`fsck`]: what a check reports
 
+mod bulk;
 mod codec;
 pub mod fsck;
 mod keyring;
