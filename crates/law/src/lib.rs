@@ -17,6 +17,7 @@ pub mod organ;
 pub mod people;
 pub mod query;
 pub mod recipient;
+pub mod register;
 pub mod retention;
 pub mod time;
 
