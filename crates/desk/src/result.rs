@@ -27,6 +27,8 @@ use crate::texts::{Lang, fill};
 struct PersonView<'a> {
     title: String,
     name: Shown<'a>,
+    /// 通称 of a foreign resident.
+    alternative_name: Option<Shown<'a>>,
     kana: Shown<'a>,
     address: Shown<'a>,
     sex: &'static str,
@@ -180,6 +182,7 @@ fn person_view(lang: Lang, number: usize, person: &ProvidedPerson) -> PersonView
     PersonView {
         title: fill(t.person_count, number),
         name: Shown::name(&person.name),
+        alternative_name: person.alternative_name.as_ref().map(Shown::name),
         kana: Shown::kana(&person.kana),
         address: Shown::address(&person.address),
         sex: match person.sex {
@@ -194,7 +197,7 @@ fn person_view(lang: Lang, number: usize, person: &ProvidedPerson) -> PersonView
     }
 }
 
-/// 異動事由: the ten of S1 have their Japanese in `law`; English is this page's own.
+/// 異動事由: all have their Japanese in `law`; English is this page's own.
 const fn reason_text(lang: Lang, reason: ChangeReason) -> &'static str {
     let en = match reason {
         ChangeReason::MovedIn => "moved in",
@@ -207,6 +210,16 @@ const fn reason_text(lang: Lang, reason: ChangeReason) -> &'static str {
         ChangeReason::CorrectedExOfficio => "corrected ex officio",
         ChangeReason::CodeChangedOnRequest => "code changed on request",
         ChangeReason::CodeEnteredExOfficio => "code entered ex officio",
+        ChangeReason::MinorCorrection => "minor correction",
+        ChangeReason::MovedInFromAbroad => "moved in from abroad",
+        ChangeReason::NaturalisationEntered => "entered after naturalisation",
+        ChangeReason::NationalityLossEntered => "entered after loss of nationality",
+        ChangeReason::MovedOutAbroad => "moved abroad",
+        ChangeReason::NaturalisationDeleted => "deleted after naturalisation",
+        ChangeReason::NationalityLossDeleted => "deleted after loss of nationality",
+        ChangeReason::NumberChangedOnRequest => "individual number changed on request",
+        ChangeReason::NumberCorrectedExOfficio => "individual number corrected ex officio",
+        ChangeReason::NumberEnteredExOfficio => "individual number entered ex officio",
     };
     lang.pick(reason.japanese(), en)
 }

@@ -100,6 +100,8 @@ pub const fn items(epoch: Epoch) -> &'static [Item] {
 pub struct LastChange {
     pub reason: ChangeReason,
     pub on: Date,
+    /// The record is a foreign resident's (令30条の32).
+    pub foreign: bool,
 }
 
 /// What a prefecture or the center holds about one person.
@@ -213,6 +215,8 @@ pub struct ProvidedPerson {
     pub sex: Sex,
     pub birth: BirthDate,
     pub change: Option<LastChange>,
+    /// Alternative name (通称), which belongs to item 1 (令30条の26).
+    pub alternative_name: Option<Name>,
 }
 
 impl ProvidedPerson {
@@ -227,7 +231,13 @@ impl ProvidedPerson {
         birth: BirthDate,
         change: Option<LastChange>,
     ) -> Self {
-        Self { code, name, kana, address, sex, birth, change }
+        Self { code, name, kana, address, sex, birth, change, alternative_name: None }
+    }
+
+    /// The same person with the alternative name that came with the name.
+    #[must_use]
+    pub fn also_called(self, alternative_name: Option<Name>) -> Self {
+        Self { alternative_name, ..self }
     }
 
     fn of(held: Held, items: &[Item]) -> Self {
@@ -240,6 +250,7 @@ impl ProvidedPerson {
             sex: four.sex,
             birth: four.birth,
             change: held.change.filter(|_| items.contains(&Item::Change)),
+            alternative_name: held.identity.other_names.alternative,
         }
     }
 }

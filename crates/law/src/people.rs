@@ -15,6 +15,8 @@ use crate::time::{Date, DateError, ERAS, days_in_month, era_of, iso_numbers, war
 pub const NAME_LENGTH_CHARS_MAX: usize = 200;
 /// Longest address in characters, building name included.
 pub const ADDRESS_LENGTH_CHARS_MAX: usize = 400;
+/// Longest former surname (旧氏) in characters: one family name, not a whole one.
+pub const FORMER_SURNAME_LENGTH_CHARS_MAX: usize = 100;
 /// First year that can stand in a birth date whose day is unknown (明治元年).
 const BIRTH_FIRST_YEAR: u16 = 1868;
 
@@ -130,6 +132,18 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, ItemError> {
         item_text("name", text, NAME_LENGTH_CHARS_MAX)?;
         Ok(Self(separate(text.trim())))
+    }
+}
+
+personal_text! {
+    /// Former surname (旧氏).
+    FormerSurname
+}
+
+impl FormerSurname {
+    pub fn parse(text: &str) -> Result<Self, ItemError> {
+        item_text("former_surname", text, FORMER_SURNAME_LENGTH_CHARS_MAX)?;
+        Ok(Self(text.trim().to_owned()))
     }
 }
 
@@ -298,6 +312,16 @@ pub struct FourItems {
     pub birth: BirthDate,
 }
 
+/// Other names that item 1 (氏名) may have beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherNames {
+    /// Alternative name (通称) of a foreign resident (令30条の26): searched like the name.
+    pub alternative: Option<Name>,
+    /// Former surname (旧氏), today's law only (令30条の13); at most
+    /// [`FORMER_SURNAME_LENGTH_CHARS_MAX`].
+    pub former_surname: Option<FormerSurname>,
+}
+
 /// Identity confirmation information (本人確認情報, 法30条の5): the four items and the record code,
 /// with the municipality that holds the record. There is no field for anything more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,6 +329,7 @@ pub struct IdentityInformation {
     pub code: RecordCode,
     pub items: FourItems,
     pub municipality: LocalGovernmentCode,
+    pub other_names: OtherNames,
 }
 
 #[cfg(test)]

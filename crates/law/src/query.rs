@@ -187,26 +187,35 @@ impl Query {
     /// taken as they are; whether the person may be told about is the permit's to say.
     #[must_use]
     pub fn matches(&self, person: &IdentityInformation) -> bool {
+        names_of(person).any(|stored_name| self.matches_as(person, &stored_name))
+    }
+
+    /// [`Self::matches`] for one of the person's names, folded.
+    fn matches_as(&self, person: &IdentityInformation, stored_name: &str) -> bool {
         let items = &person.items;
         match &self.form {
             Form::Code(code) => *code == person.code,
             Form::NameBirth { name, birth } => {
-                *birth == items.birth
-                    && name_fits(name, &fold_name(items.name.expose()), self.prefix)
+                *birth == items.birth && name_fits(name, stored_name, self.prefix)
             }
             Form::NameAddress { name, address } => {
-                let stored_name = fold_name(items.name.expose());
                 let stored = FoldedAddress::of(items.address.expose());
                 if !compatible(address.prefecture, stored.prefecture) {
                     return false;
                 }
                 let whole = address.municipality == stored.municipality
                     && address.whole == stored.whole
-                    && name_fits(name, &stored_name, self.prefix);
+                    && name_fits(name, stored_name, self.prefix);
                 whole || self.prefix && *name == stored_name && begins(address, &stored)
             }
         }
     }
+}
+
+/// The name, and the alternative name of a foreign resident: 「氏名又は通称」 (令30条の26第7項).
+fn names_of(person: &IdentityInformation) -> impl Iterator<Item = String> {
+    let alternative = person.other_names.alternative.as_ref();
+    std::iter::once(&person.items.name).chain(alternative).map(|name| fold_name(name.expose()))
 }
 
 fn name_fits(asked: &str, stored: &str, prefix: bool) -> bool {
@@ -288,19 +297,26 @@ fn birth_key(text: &str, prefix: bool) -> Result<BirthDate, Denial> {
 /// What a store indexes for a person: a query finds the person iff one of its probes is here and
 /// [`Query::matches`] agrees.
 #[must_use]
-pub fn terms(person: &IdentityInformation) -> [Probe; 6] {
-    let name = fold_name(person.items.name.expose());
+pub fn terms(person: &IdentityInformation) -> Vec<Probe> {
     let address = FoldedAddress::of(person.items.address.expose());
     let birth = person.items.birth.expose();
-    let (first, whole) = (initial(&name), whole_key(&address));
-    [
-        Probe { kind: IndexKind::Code, text: person.code.expose().to_owned() },
-        Probe::of(IndexKind::NameBirth, &name, &birth),
-        Probe::of(IndexKind::NameAddress, &name, &whole),
-        Probe::of(IndexKind::InitialAddress, &first, &whole),
-        Probe::of(IndexKind::NameTown, &name, &initial(&address.whole)),
-        Probe::of(IndexKind::InitialBirth, &first, &birth),
-    ]
+    let (whole, town) = (whole_key(&address), initial(&address.whole));
+    let mut terms = Vec::with_capacity(6);
+    terms.push(Probe { kind: IndexKind::Code, text: person.code.expose().to_owned() });
+    for name in names_of(person) {
+        let first = initial(&name);
+        let of_name = [
+            Probe::of(IndexKind::NameBirth, &name, &birth),
+            Probe::of(IndexKind::NameAddress, &name, &whole),
+            Probe::of(IndexKind::InitialAddress, &first, &whole),
+            Probe::of(IndexKind::NameTown, &name, &town),
+            Probe::of(IndexKind::InitialBirth, &first, &birth),
+        ];
+        // Two names with one initial have some terms in common; each is kept once.
+        let fresh = of_name.into_iter().filter(|term| !terms.contains(term)).collect::<Vec<_>>();
+        terms.extend(fresh);
+    }
+    terms
 }
 
 /// How far one lawful combination has been typed.

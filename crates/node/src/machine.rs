@@ -24,6 +24,10 @@ pub struct CallId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignId(pub u64);
 
+/// One draw of entropy asked of the runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DrawId(pub u64);
+
 /// Who is at the other end, as the mutual authentication of the session established it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -62,6 +66,11 @@ pub enum Input {
     Signed {
         sign: SignId,
         signature: Option<[u8; 64]>,
+    },
+    /// The entropy asked for, as many bytes as were asked for.
+    Drawn {
+        draw: DrawId,
+        bytes: Vec<u8>,
     },
     /// Time has passed; sent at least every [`TICK_MS_MAX`].
     Tick,

@@ -18,7 +18,7 @@ use wire::{
     Reply, Request, ResidentView, SignedInquiry,
 };
 
-use crate::machine::{CallId, SignId, Ticket};
+use crate::machine::{CallId, DrawId, SignId, Ticket};
 use crate::ports::{Leaf, NewEntry, Write};
 
 /// How long a call may wait for its reply, milliseconds.
@@ -48,6 +48,17 @@ pub struct SignRequest {
     pub message: Vec<u8>,
 }
 
+/// Entropy asked of the runner.
+#[derive(Debug)]
+pub struct DrawRequest {
+    pub draw: DrawId,
+    /// At most [`DRAW_BYTES_MAX`].
+    pub bytes: usize,
+}
+
+/// Most entropy in one draw: a batch of record codes.
+pub const DRAW_BYTES_MAX: usize = 256 * 1024;
+
 /// What an outbox held, for whoever carries it out: commit `writes` and `entries` first.
 #[derive(Debug, Default)]
 pub struct Parts {
@@ -56,6 +67,7 @@ pub struct Parts {
     pub replies: Vec<OutgoingReply>,
     pub calls: Vec<OutgoingCall>,
     pub signatures: Vec<SignRequest>,
+    pub draws: Vec<DrawRequest>,
     /// A newer directory is in force: whom to talk to is to be judged by it.
     pub adopted: Option<Directory>,
     /// There is more to do that this step's own writes made possible: a tick follows at once.
@@ -286,6 +298,11 @@ impl Outbox {
     /// Ask the token for a signature.
     pub(crate) fn sign(&mut self, sign: SignId, key: KeyName, message: Vec<u8>) {
         self.parts.signatures.push(SignRequest { sign, key, message });
+    }
+
+    /// Ask for entropy: a machine has none of its own.
+    pub(crate) fn draw(&mut self, draw: DrawId, bytes: usize) {
+        self.parts.draws.push(DrawRequest { draw, bytes: bytes.min(DRAW_BYTES_MAX) });
     }
 
     /// Ask for a tick as soon as this step's writes can be read.

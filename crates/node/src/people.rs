@@ -79,6 +79,7 @@ impl<'a> Overlay<'a> {
         let acts = match notice.reason.kind() {
             ChangeKind::Entry => own || !entered_since(before.as_ref(), notice),
             ChangeKind::Deletion | ChangeKind::Correction => stands,
+            ChangeKind::Number => false,
             ChangeKind::Code if before_code == code => before.is_none(),
             ChangeKind::Code => {
                 if stands && self.resident(&code)?.is_some() {
@@ -134,7 +135,7 @@ impl<'a> Overlay<'a> {
         out: &mut Outbox,
     ) {
         let Some(before) = before else { return };
-        let change = Some(LastChange { reason: notice.reason, on: notice.changed_on });
+        let change = Some(last_change(notice));
         let held = Held { identity: before.identity.clone(), change, removed: true };
         let code = held.identity.code;
         out.write(Write::PutResident(held.clone()));
@@ -159,9 +160,13 @@ impl<'a> Overlay<'a> {
 fn as_held(notice: &ChangeNotice) -> Held {
     Held {
         identity: notice.record.clone(),
-        change: Some(LastChange { reason: notice.reason, on: notice.changed_on }),
+        change: Some(last_change(notice)),
         removed: notice.reason.kind() == ChangeKind::Deletion,
     }
+}
+
+fn last_change(notice: &ChangeNotice) -> LastChange {
+    LastChange { reason: notice.reason, on: notice.changed_on, foreign: notice.foreign }
 }
 
 /// Another municipality's change is of a later day: this entry was overtaken on its way. A

@@ -60,6 +60,68 @@ pub enum Counter {
     Disclosed,
 }
 
+/// What a role keeps besides its register, one sealed value per key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Space {
+    /// Moving-in that waits for the former municipality's release; by record code.
+    Arrival,
+    /// Residents let go, and to whom; by record code.
+    Departure,
+    /// Notices that could not be applied, set aside one by one; by sender and sequence.
+    Quarantine,
+    /// Record codes that this municipality may still give out.
+    Pool,
+    /// Record codes designated once; never designated again.
+    Issued,
+    /// State of the comparison between the tiers.
+    Comparison,
+}
+
+impl Space {
+    pub const ALL: [Self; 6] = [
+        Self::Arrival,
+        Self::Departure,
+        Self::Quarantine,
+        Self::Pool,
+        Self::Issued,
+        Self::Comparison,
+    ];
+
+    /// Its number in stores; never reused.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Arrival => 1,
+            Self::Departure => 2,
+            Self::Quarantine => 3,
+            Self::Pool => 4,
+            Self::Issued => 5,
+            Self::Comparison => 6,
+        }
+    }
+
+    /// The word in tables and tools.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Arrival => "arrival",
+            Self::Departure => "departure",
+            Self::Quarantine => "quarantine",
+            Self::Pool => "pool",
+            Self::Issued => "issued",
+            Self::Comparison => "comparison",
+        }
+    }
+
+    #[must_use]
+    pub fn parse_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| space.key() == key)
+    }
+}
+
+/// Where a fact stands among those of its space: a keyed digest, so its order means nothing.
+pub type FactPlace = [u8; 16];
+
 /// One own ledger entry, opened.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenEntry {
@@ -136,6 +198,20 @@ pub trait Reads {
     fn residents_count(&self) -> Looked<u64>;
     /// Entries in this node's ledger.
     fn entries_count(&self) -> Looked<u64>;
+    /// The value kept under this key.
+    fn fact(&self, space: Space, key: &[u8]) -> Looked<Option<Vec<u8>>>;
+    /// Values after this place, in order of places, at most `max`.
+    fn facts(
+        &self,
+        space: Space,
+        after: Option<FactPlace>,
+        max: usize,
+    ) -> Looked<Vec<(FactPlace, Vec<u8>)>>;
+    /// Facts kept in this space. Counts them: not for spaces of millions.
+    fn facts_count(&self, space: Space) -> Looked<u64>;
+    /// Residents with a row number greater than `row`, removed ones included, in order of rows, at
+    /// most `max`. For walks over the whole register by the node itself, never for an inquiry.
+    fn residents_after(&self, row: u64, max: usize) -> Looked<Vec<(u64, Held)>>;
 }
 
 /// One change to what is kept. Applied in order inside the open group; [`Write::AppendHistory`]
@@ -149,6 +225,12 @@ pub enum Write {
     ReplaceCode {
         previous: RecordCode,
         held: Held,
+    },
+    /// Keep the row of this person, who was removed, through this day (`law::retention`); with
+    /// `None`, and after any later change of the person, without an end.
+    ExpireResident {
+        code: RecordCode,
+        until: Option<Date>,
     },
     /// Keep what stood before, under the person who has `code` after this group.
     AppendHistory {
@@ -177,6 +259,16 @@ pub enum Write {
         subject: RecordCode,
         entry: ForeignEntry,
     },
+    /// Keep, or replace, the value under this key.
+    PutFact {
+        space: Space,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    DropFact {
+        space: Space,
+        key: Vec<u8>,
+    },
 }
 
 /// Prints which write it is: queue payloads and residents are nobody's business in a log.
@@ -185,6 +277,7 @@ impl std::fmt::Debug for Write {
         let name = match self {
             Self::PutResident(_) => "PutResident",
             Self::ReplaceCode { .. } => "ReplaceCode",
+            Self::ExpireResident { .. } => "ExpireResident",
             Self::AppendHistory { .. } => "AppendHistory",
             Self::SetCounter(counter, value) => {
                 return write!(f, "SetCounter({counter:?}, {value})");
@@ -195,6 +288,8 @@ impl std::fmt::Debug for Write {
             Self::ForgetRequestsBefore(_) => "ForgetRequestsBefore",
             Self::PutDirectory(_) => "PutDirectory",
             Self::PutForeign { .. } => "PutForeign",
+            Self::PutFact { space, .. } => return write!(f, "PutFact({space:?}, …)"),
+            Self::DropFact { space, .. } => return write!(f, "DropFact({space:?}, …)"),
         };
         write!(f, "{name}(…)")
     }

@@ -12,8 +12,8 @@ use ledger::checkpoint::{Checkpoint, signed_checkpoint};
 use ledger::note::NoteSigner;
 use ledger::{HashReader, MemoryTree, inclusion_proof, leaf_hash, proof, root};
 use node::ports::{
-    Counter, ForeignEntry, HistoryRow, Looked, NewEntry, OpenEntry, ReadError, Reads, Recorded,
-    Store, StoreError, Write,
+    Counter, FactPlace, ForeignEntry, HistoryRow, Looked, NewEntry, OpenEntry, ReadError, Reads,
+    Recorded, Space, Store, StoreError, Write,
 };
 use wire::NodeId;
 
@@ -325,5 +325,26 @@ impl Reads for ModelStore {
 
     fn entries_count(&self) -> Looked<u64> {
         Ok(self.now.entries_count())
+    }
+
+    fn fact(&self, space: Space, key: &[u8]) -> Looked<Option<Vec<u8>>> {
+        Ok(self.now.fact(space, key))
+    }
+
+    fn facts(
+        &self,
+        space: Space,
+        after: Option<FactPlace>,
+        max: usize,
+    ) -> Looked<Vec<(FactPlace, Vec<u8>)>> {
+        Ok(self.now.facts(space, after, max))
+    }
+
+    fn facts_count(&self, space: Space) -> Looked<u64> {
+        Ok(self.now.facts_count(space))
+    }
+
+    fn residents_after(&self, row: u64, max: usize) -> Looked<Vec<(u64, Held)>> {
+        Ok(self.now.residents_after(row, max))
     }
 }

@@ -4,7 +4,9 @@
 use law::change::ChangeReason;
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
-use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::people::{
+    Address, BirthDate, FormerSurname, FourItems, IdentityInformation, Kana, Name, OtherNames, Sex,
+};
 use law::time::{Date, Timestamp};
 use node::ports::{ForeignEntry, HistoryRow};
 use zeroize::Zeroizing;
@@ -12,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::codec::{RowFault, RowReader, RowWriter};
 
 /// First byte of every plain row; a change of any layout below takes the next number.
-const ROW_VERSION: u8 = 1;
+const ROW_VERSION: u8 = 2;
 
 /// Earlier codes kept with a person, so that entries about them stay reachable. A code changes on
 /// the resident's own request (法30条の3); beyond this many the oldest is let go.
@@ -149,13 +151,19 @@ pub(crate) fn write_identity(writer: &mut RowWriter, identity: &IdentityInformat
     writer.text(identity.code.expose()).text(items.name.expose()).text(items.kana.expose());
     writer.text(items.address.expose()).u8(items.sex.code()).text(&items.birth.expose());
     writer.text(identity.municipality.as_str());
+    let other = &identity.other_names;
+    writer.text(other.alternative.as_ref().map_or("", |name| name.expose()));
+    writer.text(other.former_surname.as_ref().map_or("", |surname| surname.expose()));
 }
 
 fn write_held(writer: &mut RowWriter, held: &Held) {
     write_identity(writer, &held.identity);
     match &held.change {
         None => writer.u8(0),
-        Some(change) => writer.u8(1).text(change.reason.key()).text(&change.on.to_string()),
+        Some(change) => {
+            let foreign = u8::from(change.foreign);
+            writer.u8(1).text(change.reason.key()).text(&change.on.to_string()).u8(foreign)
+        }
     };
     writer.u8(u8::from(held.removed));
 }
@@ -170,18 +178,41 @@ fn read_held(reader: &mut RowReader<'_>) -> Result<Held, RowFault> {
         birth: BirthDate::parse(reader.text()?).map_err(|_| RowFault)?,
     };
     let municipality = LocalGovernmentCode::parse(reader.text()?).map_err(|_| RowFault)?;
+    let other_names = OtherNames {
+        alternative: read_if(reader, |text| Name::parse(text).ok())?,
+        former_surname: read_if(reader, |text| FormerSurname::parse(text).ok())?,
+    };
     let change = match reader.u8()? {
         0 => None,
-        1 => Some(LastChange { reason: read_reason(reader)?, on: read_date(reader)? }),
+        1 => Some(LastChange {
+            reason: read_reason(reader)?,
+            on: read_date(reader)?,
+            foreign: read_bool(reader)?,
+        }),
         _ => return Err(RowFault),
     };
-    let removed = match reader.u8()? {
-        0 => false,
-        1 => true,
-        _ => return Err(RowFault),
-    };
-    let identity = IdentityInformation { code, items, municipality };
+    let removed = read_bool(reader)?;
+    let identity = IdentityInformation { code, items, municipality, other_names };
     Ok(Held { identity, change, removed })
+}
+
+/// A text that may be empty: then there is none.
+fn read_if<T>(
+    reader: &mut RowReader<'_>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, RowFault> {
+    match reader.text()? {
+        "" => Ok(None),
+        text => parse(text).map(Some).ok_or(RowFault),
+    }
+}
+
+fn read_bool(reader: &mut RowReader<'_>) -> Result<bool, RowFault> {
+    match reader.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(RowFault),
+    }
 }
 
 fn read_code(reader: &mut RowReader<'_>) -> Result<RecordCode, RowFault> {

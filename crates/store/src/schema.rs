@@ -10,11 +10,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 pub(crate) const APPLICATION_ID: i32 = 0x4a55_4b49;
 
 /// The version of the tables and of the rows in them.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// Page cache of the one connection: bounded, so that a node's memory does not grow with its
 /// register.
-const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
+pub(crate) const PAGE_CACHE_KIB_MAX: i64 = 64 * 1024;
 
 /// How long a write waits for a reader in another process (fsck, a backup) to let go of the file.
 const BUSY_TIMEOUT_MS_MAX: u32 = 5_000;
@@ -28,6 +28,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT R
 CREATE TABLE cohort (month INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;
 CREATE TABLE resident (
     id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE INDEX resident_expiry ON resident (epoch) WHERE epoch >= 22476;
 CREATE TABLE term (
     digest INTEGER NOT NULL, kind INTEGER NOT NULL,
     resident INTEGER NOT NULL REFERENCES resident(id),
@@ -59,6 +60,9 @@ CREATE TABLE queue_item (
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE request (id BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX request_until ON request (until);
+CREATE TABLE fact (
+    space INTEGER NOT NULL, place BLOB NOT NULL CHECK (length(place) = 16),
+    sealed BLOB NOT NULL, PRIMARY KEY (space, place)) STRICT, WITHOUT ROWID;
 ";
 
 /// Whether the file may be changed through this connection.

@@ -58,6 +58,7 @@ const VIEW: &str = "S1 本人確認情報提供状況の開示: 住民の請求�
 const DIRECTORY: &str = "S1 通信相手の相互認証: 意図した通信相手であることの確認";
 const WATCH: &str = "S1 不正な通信の遮断と監視: 24時間常時監視";
 const TERMINAL: &str = "S1 操作者識別カード認証: 端末機からサーバへのアクセス";
+const MOVING: &str = "法9条1項: 転入地市町村長から転出地市町村長への転入の通知";
 const FEED: &str = "S1 コミュニケーションサーバ: 既存住基システムとの接続";
 
 /// The table. Sorted by who speaks, then to whom.
@@ -73,6 +74,7 @@ pub const CONVERSATIONS: &[Conversation] = &[
     row(Role::Municipality, Role::Center, MessageKind::Inquiry, Via::Exchange, TABLE_4),
     row(Role::Municipality, Role::Center, MessageKind::DirectoryFetch, Via::Exchange, DIRECTORY),
     row(Role::Municipality, Role::Center, MessageKind::Heartbeat, Via::Exchange, WATCH),
+    row(Role::Municipality, Role::Municipality, MessageKind::MoveClaim, Via::Exchange, MOVING),
     row(Role::Prefecture, Role::Center, MessageKind::Notices, Via::Exchange, NOTICE_ON),
     row(Role::Prefecture, Role::Center, MessageKind::Inquiry, Via::Exchange, TABLE_3),
     row(Role::Prefecture, Role::Center, MessageKind::DirectoryFetch, Via::Exchange, DIRECTORY),

@@ -161,6 +161,7 @@ impl From<&Request> for twin::frame::Body {
             Request::Heartbeat(heartbeat) => Self::Heartbeat(heartbeat.into()),
             Request::StatusQuery(query) => Self::StatusQuery(query.into()),
             Request::ViewQuery(query) => Self::ViewQuery(query.into()),
+            Request::MoveClaim(claim) => Self::MoveClaim(claim.into()),
         }
     }
 }
@@ -186,6 +187,8 @@ impl From<&Reply> for twin::frame::Body {
             Reply::HeartbeatAck => Self::HeartbeatAck(twin::Nothing {}),
             Reply::Status(status) => Self::Status(status.into()),
             Reply::View(view) => Self::View(view.into()),
+            Reply::MoveReleased(release) => Self::MoveReleased(release.into()),
+            Reply::MoveRefused => Self::MoveRefused(twin::MoveRefused {}),
             Reply::Unavailable { reason } => {
                 Self::Unavailable(twin::Unavailable { reason: reason.clone() })
             }
@@ -231,6 +234,7 @@ impl TryFrom<twin::frame::Body> for FrameBody {
             B::Heartbeat(heartbeat) => Self::Request(Request::Heartbeat(heartbeat.try_into()?)),
             B::StatusQuery(query) => Self::Request(Request::StatusQuery(query.try_into()?)),
             B::ViewQuery(query) => Self::Request(Request::ViewQuery(query.try_into()?)),
+            B::MoveClaim(claim) => Self::Request(Request::MoveClaim(claim.try_into()?)),
             B::NoticeAck(ack) => Self::Reply(Reply::NoticeAck { applied: ack.applied }),
             B::Answer(answer) => Self::Reply(Reply::Answer(answer.try_into()?)),
             B::Refusal(refusal) => Self::Reply(Reply::Refusal(refusal.try_into()?)),
@@ -243,6 +247,8 @@ impl TryFrom<twin::frame::Body> for FrameBody {
             B::HeartbeatAck(_) => Self::Reply(Reply::HeartbeatAck),
             B::Status(status) => Self::Reply(Reply::Status(status.try_into()?)),
             B::View(view) => Self::Reply(Reply::View(view.try_into()?)),
+            B::MoveReleased(release) => Self::Reply(Reply::MoveReleased(release.try_into()?)),
+            B::MoveRefused(_) => Self::Reply(Reply::MoveRefused),
             B::Unavailable(unavailable) => Self::Reply(Reply::Unavailable {
                 reason: At("unavailable", "reason").text(unavailable.reason, REASON_BYTES_MAX)?,
             }),

@@ -20,6 +20,7 @@ mod id;
 pub mod inquiry;
 pub mod limits;
 pub mod message;
+pub mod moving;
 pub mod notice;
 mod person;
 
@@ -34,6 +35,7 @@ pub use frame::{Frame, FrameBody, FrameDecoder};
 pub use id::{NodeId, NodeIdError, Role};
 pub use inquiry::{Answer, InquiryBody, Refusal, SignedInquiry, inquiry_digest};
 pub use message::{MessageKind, Reply, ReplyKind, Request, replies_to};
+pub use moving::{MoveClaim, ReleaseBody, SignedRelease};
 pub use notice::{FeedBatch, FeedOutcome, FeedRow, FeedVerdict, NoticeBatch, RelayedNotice};
 
 /// The schema's types as prost makes them; nothing outside this crate sees them.

@@ -1,7 +1,9 @@
 //! Every limit of the wire in one place, each with its reason. The schema repeats them for vendors.
 
 use law::organ::CARD_ID_BYTES_MAX;
-use law::people::{ADDRESS_LENGTH_CHARS_MAX, NAME_LENGTH_CHARS_MAX};
+use law::people::{
+    ADDRESS_LENGTH_CHARS_MAX, FORMER_SURNAME_LENGTH_CHARS_MAX, NAME_LENGTH_CHARS_MAX,
+};
 use law::query::PROVISION_PERSONS_MAX;
 
 /// One frame's protobuf. A batch of notices fits with room; what is larger is refused before a byte
@@ -21,6 +23,10 @@ pub const NODE_ID_BYTES_MAX: usize = 64;
 pub const NAME_BYTES_MAX: usize = 800;
 /// Prefecture, municipality, town, block and building: 400 characters.
 pub const ADDRESS_BYTES_MAX: usize = 1_600;
+/// 旧氏: one family name of at most 100 characters.
+pub const FORMER_SURNAME_BYTES_MAX: usize = 400;
+/// The body of a release: a code, two municipalities, a day and a time.
+pub const RELEASE_BODY_BYTES_MAX: usize = 512;
 /// Dates, codes, ids of the appended tables, organs, cards, epochs.
 pub const SHORT_TEXT_BYTES_MAX: usize = 64;
 /// The asker's own file number.
@@ -38,10 +44,10 @@ pub const SIGNATURE_BYTES: usize = 64;
 
 /// S1: more than 50 persons are not provided.
 pub const ANSWER_PERSONS_COUNT_MAX: usize = PROVISION_PERSONS_MAX;
-/// 256 notices of the greatest size still fit into one frame.
-pub const BATCH_NOTICES_COUNT_MAX: usize = 256;
+/// 180 notices of the greatest size still fit into one frame.
+pub const BATCH_NOTICES_COUNT_MAX: usize = 180;
 /// As above, for the rows of the existing register system.
-pub const FEED_ROWS_COUNT_MAX: usize = 256;
+pub const FEED_ROWS_COUNT_MAX: usize = 180;
 /// 64 rows of the greatest size still fit into one frame.
 pub const BATCH_DISCLOSURES_COUNT_MAX: usize = 64;
 /// Canonical text of one ledger entry.
@@ -87,7 +93,13 @@ pub const REFUSAL_BYTES: usize = 2_048;
 pub const ANSWER_BYTES_CLASSES: [usize; 4] = [REFUSAL_BYTES, 16_384, 65_536, 262_144];
 
 /// Greatest size of one notice with its envelope: the texts and their tags.
-const NOTICE_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + ADDRESS_BYTES_MAX + 8 * SHORT_TEXT_BYTES_MAX;
+const NOTICE_BYTES_MAX: usize = 3 * NAME_BYTES_MAX
+    + FORMER_SURNAME_BYTES_MAX
+    + ADDRESS_BYTES_MAX
+    + RELEASE_BODY_BYTES_MAX
+    + 12 * SHORT_TEXT_BYTES_MAX;
+/// Greatest size of one person in an answer.
+const PERSON_BYTES_MAX: usize = 3 * NAME_BYTES_MAX + ADDRESS_BYTES_MAX + 8 * SHORT_TEXT_BYTES_MAX;
 /// Greatest size of one disclosed row.
 const DISCLOSURE_BYTES_MAX: usize = ENTRY_BYTES_MAX + PROOF_BYTES_MAX + 2 * SHORT_TEXT_BYTES_MAX;
 /// Greatest refusal without its padding: 32 bytes of digest and the tags in 64.
@@ -96,6 +108,7 @@ const REFUSAL_TEXT_BYTES_MAX: usize =
 
 // What `law` takes must fit, four bytes a character, or a resident's own name could not be sent.
 const _: () = assert!(NAME_BYTES_MAX >= 4 * NAME_LENGTH_CHARS_MAX);
+const _: () = assert!(FORMER_SURNAME_BYTES_MAX >= 4 * FORMER_SURNAME_LENGTH_CHARS_MAX);
 const _: () = assert!(ADDRESS_BYTES_MAX >= 4 * ADDRESS_LENGTH_CHARS_MAX);
 const _: () = assert!(SHORT_TEXT_BYTES_MAX >= CARD_ID_BYTES_MAX);
 const _: () = assert!(BATCH_NOTICES_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
@@ -103,7 +116,7 @@ const _: () = assert!(FEED_ROWS_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_DISCLOSURES_COUNT_MAX * DISCLOSURE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(ANSWER_BYTES_CLASSES[3] + LEDGER_TEXT_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(
-    ANSWER_PERSONS_COUNT_MAX * NOTICE_BYTES_MAX + 2 * LEDGER_TEXT_BYTES_MAX
+    ANSWER_PERSONS_COUNT_MAX * PERSON_BYTES_MAX + 2 * LEDGER_TEXT_BYTES_MAX
         < ANSWER_BYTES_CLASSES[3]
 );
 // The padding's own length must always take two bytes (128 to 16,383), or sizes would differ by

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::desk::{Heartbeat, NetworkStatus, SignedQuery};
 use crate::disclosure::{DisclosureBatch, ResidentView};
 use crate::inquiry::{Answer, Refusal, SignedInquiry};
+use crate::moving::{MoveClaim, SignedRelease};
 use crate::notice::{FeedBatch, FeedOutcome, NoticeBatch};
 
 /// What a node may be asked.
@@ -21,6 +22,8 @@ pub enum Request {
     Heartbeat(Heartbeat),
     StatusQuery(SignedQuery),
     ViewQuery(SignedQuery),
+    /// 転入通知, between two municipalities (法9条1項).
+    MoveClaim(MoveClaim),
 }
 
 /// What it may answer.
@@ -45,6 +48,10 @@ pub enum Reply {
     HeartbeatAck,
     Status(NetworkStatus),
     View(ResidentView),
+    /// The former municipality lets the resident go.
+    MoveReleased(SignedRelease),
+    /// It does not; why is not said.
+    MoveRefused,
     /// Not now; the same request may be tried again later. Never says anything about a person.
     Unavailable {
         reason: String,
@@ -63,6 +70,7 @@ pub enum MessageKind {
     Heartbeat,
     StatusQuery,
     ViewQuery,
+    MoveClaim,
 }
 
 /// The kinds of replies, for tables.
@@ -78,11 +86,13 @@ pub enum ReplyKind {
     HeartbeatAck,
     Status,
     View,
+    MoveReleased,
+    MoveRefused,
     Unavailable,
 }
 
 impl MessageKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Notices,
         Self::Inquiry,
         Self::Disclosures,
@@ -92,6 +102,7 @@ impl MessageKind {
         Self::Heartbeat,
         Self::StatusQuery,
         Self::ViewQuery,
+        Self::MoveClaim,
     ];
 
     /// The word in tables and logs.
@@ -107,12 +118,13 @@ impl MessageKind {
             Self::Heartbeat => "heartbeat",
             Self::StatusQuery => "status-query",
             Self::ViewQuery => "view-query",
+            Self::MoveClaim => "move-claim",
         }
     }
 }
 
 impl ReplyKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NoticeAck,
         Self::Answer,
         Self::Refusal,
@@ -123,6 +135,8 @@ impl ReplyKind {
         Self::HeartbeatAck,
         Self::Status,
         Self::View,
+        Self::MoveReleased,
+        Self::MoveRefused,
         Self::Unavailable,
     ];
 
@@ -140,6 +154,8 @@ impl ReplyKind {
             Self::HeartbeatAck => "heartbeat-ack",
             Self::Status => "status",
             Self::View => "view",
+            Self::MoveReleased => "move-released",
+            Self::MoveRefused => "move-refused",
             Self::Unavailable => "unavailable",
         }
     }
@@ -160,6 +176,7 @@ pub const fn replies_to(kind: MessageKind) -> &'static [ReplyKind] {
         MessageKind::Heartbeat => &[R::HeartbeatAck, R::Refusal, R::Unavailable],
         MessageKind::StatusQuery => &[R::Status, R::Refusal, R::Unavailable],
         MessageKind::ViewQuery => &[R::View, R::Refusal, R::Unavailable],
+        MessageKind::MoveClaim => &[R::MoveReleased, R::MoveRefused, R::Unavailable],
     }
 }
 
@@ -176,6 +193,7 @@ impl Request {
             Self::Heartbeat(_) => MessageKind::Heartbeat,
             Self::StatusQuery(_) => MessageKind::StatusQuery,
             Self::ViewQuery(_) => MessageKind::ViewQuery,
+            Self::MoveClaim(_) => MessageKind::MoveClaim,
         }
     }
 }
@@ -194,6 +212,8 @@ impl Reply {
             Self::HeartbeatAck => ReplyKind::HeartbeatAck,
             Self::Status(_) => ReplyKind::Status,
             Self::View(_) => ReplyKind::View,
+            Self::MoveReleased(_) => ReplyKind::MoveReleased,
+            Self::MoveRefused => ReplyKind::MoveRefused,
             Self::Unavailable { .. } => ReplyKind::Unavailable,
         }
     }

@@ -9,6 +9,7 @@ use crate::generated as twin;
 use crate::limits::{
     BATCH_NOTICES_COUNT_MAX, FEED_ROWS_COUNT_MAX, FRAME_BYTES_MAX, REMEDY_BYTES_MAX, RULE_BYTES_MAX,
 };
+use crate::moving::SignedRelease;
 use crate::person;
 
 /// One municipality's notice with that municipality's own number, so that the center can tell a
@@ -19,6 +20,9 @@ pub struct RelayedNotice {
     /// The municipality's own, from 1, without gaps.
     pub sequence: u64,
     pub notice: ChangeNotice,
+    /// With a moving-in: the former municipality's word. With a moving-out: the departure is
+    /// confirmed (転出確定, 令13条3項).
+    pub release: Option<SignedRelease>,
 }
 
 /// Notices from one sender's queue, in order.
@@ -37,6 +41,8 @@ pub struct FeedRow {
     /// The register system's own number, where it has one.
     pub sequence: Option<u64>,
     pub notice: ChangeNotice,
+    /// With a moving-in from another municipality: that of the former address (従前の住所).
+    pub former_municipality: Option<LocalGovernmentCode>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +58,8 @@ pub enum FeedVerdict {
         sequence: u64,
     },
     Duplicate,
+    /// A moving-in that is kept and waits for the former municipality to let the resident go.
+    Waiting,
     /// Words for the person at the register system; never the value that was wrong.
     Rejected {
         column: String,
@@ -88,6 +96,7 @@ impl From<&RelayedNotice> for twin::RelayedNotice {
             municipality: value.municipality.as_str().to_owned(),
             sequence: value.sequence,
             notice: Some((&value.notice).into()),
+            release: value.release.as_ref().map(Into::into),
         }
     }
 }
@@ -102,6 +111,7 @@ impl TryFrom<twin::RelayedNotice> for RelayedNotice {
                 .short(&value.municipality, LocalGovernmentCode::parse)?,
             sequence: sequence(At(M, "sequence"), value.sequence)?,
             notice: person::notice(value.notice)?,
+            release: value.release.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -129,7 +139,12 @@ impl TryFrom<twin::NoticeBatch> for NoticeBatch {
 
 impl From<&FeedRow> for twin::FeedRow {
     fn from(value: &FeedRow) -> Self {
-        Self { row: value.row, sequence: value.sequence, notice: Some((&value.notice).into()) }
+        Self {
+            row: value.row,
+            sequence: value.sequence,
+            notice: Some((&value.notice).into()),
+            former_municipality: value.former_municipality.map(|code| code.as_str().to_owned()),
+        }
     }
 }
 
@@ -144,6 +159,8 @@ impl TryFrom<twin::FeedRow> for FeedRow {
                 .map(|number| sequence(At("feed_row", "sequence"), number))
                 .transpose()?,
             notice: person::notice(value.notice)?,
+            former_municipality: At("feed_row", "former_municipality")
+                .short_if(value.former_municipality.as_deref(), LocalGovernmentCode::parse)?,
         })
     }
 }
@@ -170,6 +187,7 @@ impl From<&FeedOutcome> for twin::FeedOutcome {
                 Verdict::Accepted(twin::FeedAccepted { sequence: *sequence })
             }
             FeedVerdict::Duplicate => Verdict::Duplicate(twin::FeedDuplicate {}),
+            FeedVerdict::Waiting => Verdict::Waiting(twin::FeedWaiting {}),
             FeedVerdict::Rejected { column, rule, remedy } => {
                 Verdict::Rejected(twin::FeedRejected {
                     column: column.clone(),
@@ -193,6 +211,7 @@ impl TryFrom<twin::FeedOutcome> for FeedOutcome {
                 sequence: sequence(At("feed_accepted", "sequence"), accepted.sequence)?,
             },
             Verdict::Duplicate(_) => FeedVerdict::Duplicate,
+            Verdict::Waiting(_) => FeedVerdict::Waiting,
             Verdict::Rejected(rejected) => FeedVerdict::Rejected {
                 column: At(M, "column").text(rejected.column, RULE_BYTES_MAX)?,
                 rule: At(M, "rule").filled(rejected.rule, RULE_BYTES_MAX)?,

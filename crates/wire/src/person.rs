@@ -4,13 +4,15 @@
 use law::change::{ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{LastChange, ProvidedPerson};
-use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::people::{
+    Address, BirthDate, FormerSurname, FourItems, IdentityInformation, Kana, Name, OtherNames, Sex,
+};
 use law::time::Date;
 
 use crate::error::DecodeError;
 use crate::field::{At, mirrored};
 use crate::generated as twin;
-use crate::limits::{ADDRESS_BYTES_MAX, NAME_BYTES_MAX};
+use crate::limits::{ADDRESS_BYTES_MAX, FORMER_SURNAME_BYTES_MAX, NAME_BYTES_MAX};
 
 mirrored!(
     reason_to,
@@ -28,12 +30,35 @@ mirrored!(
         CorrectedExOfficio,
         CodeChangedOnRequest,
         CodeEnteredExOfficio,
+        MinorCorrection,
+        MovedInFromAbroad,
+        NaturalisationEntered,
+        NationalityLossEntered,
+        MovedOutAbroad,
+        NaturalisationDeleted,
+        NationalityLossDeleted,
+        NumberChangedOnRequest,
+        NumberCorrectedExOfficio,
+        NumberEnteredExOfficio,
     ]
 );
 mirrored!(sex_to, sex_from, Sex, twin::Sex, [Male, Female]);
 
 fn name(message: &'static str, text: &str) -> Result<Name, DecodeError> {
     At(message, "name").parsed(text, NAME_BYTES_MAX, Name::parse)
+}
+
+fn alternative(message: &'static str, text: Option<&str>) -> Result<Option<Name>, DecodeError> {
+    let at = At(message, "alternative_name");
+    text.map(|text| at.parsed(text, NAME_BYTES_MAX, Name::parse)).transpose()
+}
+
+fn former_surname(
+    message: &'static str,
+    text: Option<&str>,
+) -> Result<Option<FormerSurname>, DecodeError> {
+    let at = At(message, "former_surname");
+    text.map(|text| at.parsed(text, FORMER_SURNAME_BYTES_MAX, FormerSurname::parse)).transpose()
 }
 
 fn kana(message: &'static str, text: &str) -> Result<Kana, DecodeError> {
@@ -54,8 +79,18 @@ impl From<&IdentityInformation> for twin::IdentityInformation {
             sex: sex_to(&value.items.sex),
             birth: value.items.birth.expose(),
             municipality: value.municipality.as_str().to_owned(),
+            alternative_name: exposed(value.other_names.alternative.as_ref()),
+            former_surname: value
+                .other_names
+                .former_surname
+                .as_ref()
+                .map(|surname| surname.expose().to_owned()),
         }
     }
+}
+
+fn exposed(name: Option<&Name>) -> Option<String> {
+    name.map(|name| name.expose().to_owned())
 }
 
 /// The conversion itself; a function, because both types are foreign to this crate.
@@ -74,6 +109,10 @@ pub(crate) fn identity(
         },
         municipality: At(M, "municipality")
             .short(&value.municipality, LocalGovernmentCode::parse)?,
+        other_names: OtherNames {
+            alternative: alternative(M, value.alternative_name.as_deref())?,
+            former_surname: former_surname(M, value.former_surname.as_deref())?,
+        },
     })
 }
 
@@ -84,6 +123,7 @@ impl From<&ChangeNotice> for twin::ChangeNotice {
             changed_on: value.changed_on.to_string(),
             record: Some((&value.record).into()),
             previous_code: value.previous_code.map(|code| code.expose().to_owned()),
+            foreign: value.foreign,
         }
     }
 }
@@ -99,6 +139,7 @@ pub(crate) fn notice(value: Option<twin::ChangeNotice>) -> Result<ChangeNotice, 
         record: identity(&At(M, "record").required(value.record)?)?,
         previous_code: At(M, "previous_code")
             .short_if(value.previous_code.as_deref(), RecordCode::parse)?,
+        foreign: value.foreign,
     })
 }
 
@@ -114,7 +155,9 @@ impl From<&ProvidedPerson> for twin::ProvidedPerson {
             change: value.change.as_ref().map(|change| twin::LastChange {
                 reason: reason_to(&change.reason),
                 on: change.on.to_string(),
+                foreign: change.foreign,
             }),
+            alternative_name: exposed(value.alternative_name.as_ref()),
         }
     }
 }
@@ -127,6 +170,7 @@ pub(crate) fn provided(value: &twin::ProvidedPerson) -> Result<ProvidedPerson, D
         Some(change) => Some(LastChange {
             reason: reason_from(At("last_change", "reason"), change.reason)?,
             on: At("last_change", "on").short(&change.on, Date::parse)?,
+            foreign: change.foreign,
         }),
     };
     Ok(ProvidedPerson::received(
@@ -137,5 +181,6 @@ pub(crate) fn provided(value: &twin::ProvidedPerson) -> Result<ProvidedPerson, D
         sex_from(At(M, "sex"), value.sex)?,
         At(M, "birth").short(&value.birth, BirthDate::parse)?,
         change,
-    ))
+    )
+    .also_called(alternative(M, value.alternative_name.as_deref())?))
 }

@@ -266,6 +266,7 @@ fn person(name: &str, kana: &str, address: &str, ten: u64) -> ProvidedPerson {
         Some(LastChange {
             reason: ChangeReason::MovedIn,
             on: Date::new(2024, 4, 2).expect("date"),
+            foreign: false,
         }),
     )
 }

@@ -49,6 +49,7 @@ struct Counts {
     rows: u64,
     accepted: u64,
     duplicates: u64,
+    waiting: u64,
     skipped: u64,
     rejected: Vec<(u32, RowFault)>,
 }
@@ -144,6 +145,7 @@ async fn send(
                 match outcome.outcome {
                     FeedVerdict::Accepted { .. } => counts.accepted += 1,
                     FeedVerdict::Duplicate => counts.duplicates += 1,
+                    FeedVerdict::Waiting => counts.waiting += 1,
                     FeedVerdict::Rejected { column, rule, remedy } => {
                         counts.rejected.push((outcome.row, RowFault { column, rule, remedy }));
                     }

@@ -142,7 +142,9 @@ impl<R: Read> Rows<R> {
                 Row::Elsewhere
             }
             Ok(notice) => match self.sequence() {
-                Ok(sequence) => Row::Notice(FeedRow { row, sequence, notice }),
+                Ok(sequence) => {
+                    Row::Notice(FeedRow { row, sequence, notice, former_municipality: None })
+                }
                 Err(fault) => Row::Fault { row, fault },
             },
             Err(fault) => Row::Fault { row, fault },
@@ -177,7 +179,7 @@ impl<R: Read> Rows<R> {
             None => None,
             Some(text) => Some(code("previous_code", text)?),
         };
-        Ok(ChangeNotice { reason, changed_on, record, previous_code })
+        Ok(ChangeNotice { reason, changed_on, record, previous_code, foreign: false })
     }
 
     fn identity(&self) -> Result<IdentityInformation, RowFault> {
@@ -212,6 +214,7 @@ impl<R: Read> Rows<R> {
             municipality: LocalGovernmentCode::parse(cell("municipality_code")?).map_err(|_| {
                 fault("municipality_code", "malformed", "6 digits with their check digit")
             })?,
+            other_names: law::people::OtherNames::default(),
         })
     }
 }

@@ -14,7 +14,7 @@ use ledger::entry::{Entry, EntryKind};
 use ledger::note::NoteSigner;
 use ledger::receipt::{EntryId, Receipt};
 use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
-use node::outbox::{OutgoingCall, Parts, SignRequest};
+use node::outbox::{DrawRequest, OutgoingCall, Parts, SignRequest};
 use node::ports::{Leaf, NewEntry, Reads, Recorded, Store, StoreError};
 use store::{Publish as _, SqliteStore};
 use wire::directory::Directory;
@@ -87,6 +87,8 @@ pub struct Engine {
     tickets: HashMap<Ticket, ReplyTo>,
     leaving: Vec<Parts>,
     recorded: Vec<Recorded>,
+    /// Entropy that was asked for, on its way back to the machine.
+    drawn: VecDeque<Input>,
     dirty: bool,
     /// A step asked for a tick; one tick serves all who asked.
     again: bool,
@@ -117,6 +119,7 @@ impl Engine {
             tickets: HashMap::new(),
             leaving: Vec::new(),
             recorded: Vec::new(),
+            drawn: VecDeque::new(),
             dirty: false,
             again: false,
             unpublished: true,
@@ -224,7 +227,8 @@ impl Engine {
                 return Ok(());
             }
             self.release();
-            if self.recorded.is_empty() {
+            steps.append(&mut self.drawn);
+            if self.recorded.is_empty() && steps.is_empty() {
                 return Ok(());
             }
             let origin = self.store.origin().to_owned();
@@ -280,6 +284,11 @@ impl Engine {
             for request in parts.signatures {
                 self.edge.sign(self.generation, request, &self.events);
             }
+            for DrawRequest { draw, bytes } in parts.draws {
+                let mut drawn = vec![0; bytes];
+                dice::fill(&mut drawn);
+                self.drawn.push_back(Input::Drawn { draw, bytes: drawn });
+            }
         }
     }
 
@@ -289,6 +298,7 @@ impl Engine {
         self.store.rollback();
         self.leaving.clear();
         self.recorded.clear();
+        self.drawn.clear();
         self.dirty = false;
         self.again = false;
         self.generation += 1;

@@ -98,7 +98,7 @@ impl<'a> Bench<'a> {
         for index in self.residents.iter().take(count) {
             let (notice, address) = self.people.moves(*index, round, self.today)?;
             let query = self.people.by_code(*index).map(|asked| asked.query);
-            let row = FeedRow { row: 2, sequence: None, notice };
+            let row = FeedRow { row: 2, sequence: None, notice, former_municipality: None };
             changes.push((*index, row, address, query.unwrap_or_default()));
         }
         let before = Usage::read(&self.country, &PARTIES);
@@ -161,7 +161,7 @@ impl<'a> Bench<'a> {
         for (place, index) in everybody.take(usize::try_from(changes).unwrap_or(0)) {
             round += u32::from(place % self.residents.len().max(1) == 0);
             let (notice, address) = self.people.moves(*index, round, self.today)?;
-            rows.push(FeedRow { row: 2, sequence: None, notice });
+            rows.push(FeedRow { row: 2, sequence: None, notice, former_municipality: None });
             last = Some((*index, address.clone()));
             self.people.moved(*index, address);
         }
@@ -243,6 +243,7 @@ async fn feed(line: &Line, rows: Vec<FeedRow>) -> Result<Instant, BenchError> {
     };
     let taken = |outcome: &wire::FeedOutcome| match &outcome.outcome {
         FeedVerdict::Accepted { .. } => None,
+        FeedVerdict::Waiting => Some("a change waits for another municipality".to_owned()),
         FeedVerdict::Duplicate => Some("a change was taken for an earlier one".to_owned()),
         FeedVerdict::Rejected { column, rule, .. } => Some(format!("{column}: {rule}")),
     };

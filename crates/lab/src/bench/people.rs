@@ -165,7 +165,10 @@ impl People {
         let record = resident.identity(&address);
         let record = record.ok_or_else(|| BenchError::Residents("a line is no resident".into()))?;
         let reason = ChangeReason::MovedWithin;
-        Ok((ChangeNotice { reason, changed_on: on, record, previous_code: None }, address))
+        Ok((
+            ChangeNotice { reason, changed_on: on, record, previous_code: None, foreign: false },
+            address,
+        ))
     }
 
     /// Takes note of a removal, for the oracle of inquiries by code.
@@ -219,6 +222,7 @@ impl Resident {
                 birth: BirthDate::parse(&self.birth).ok()?,
             },
             municipality: LocalGovernmentCode::parse(&self.municipality).ok()?,
+            other_names: law::people::OtherNames::default(),
         })
     }
 }

@@ -144,7 +144,12 @@ impl Nation {
             let from = usize::try_from(draw.below(100)).unwrap_or(0);
             for spare in spares(place).iter().skip(from).take(RESIDENTS_PER_MUNICIPALITY) {
                 let items = spare.items.clone();
-                let record = IdentityInformation { code: spare.code, items, municipality: home };
+                let record = IdentityInformation {
+                    code: spare.code,
+                    items,
+                    municipality: home,
+                    other_names: law::people::OtherNames::default(),
+                };
                 nation.settle(place, record);
             }
         }
@@ -178,7 +183,15 @@ impl Nation {
                 sex: Sex::Male,
                 birth: BirthDate::parse(&format!("1998-{:02}-15", 1 + nth % 12)).map_err(text)?,
             };
-            self.settle(place, IdentityInformation { code, items, municipality: home });
+            self.settle(
+                place,
+                IdentityInformation {
+                    code,
+                    items,
+                    municipality: home,
+                    other_names: law::people::OtherNames::default(),
+                },
+            );
         }
         Ok(())
     }
@@ -206,7 +219,7 @@ impl Nation {
         let Some(person) = self.persons.get_mut(who) else { return };
         let Some(register) = self.registers.get_mut(&place) else { return };
         let record = person.record.clone();
-        let notice = ChangeNotice { reason, changed_on, record, previous_code };
+        let notice = ChangeNotice { reason, changed_on, record, previous_code, foreign: false };
         register.sequence += 1;
         register.waiting.push_back(nth);
         person.deeds.push(nth);
@@ -271,7 +284,12 @@ impl Nation {
         let birth = BirthDate::parse(&today.to_string()).map_err(SwarmError::Item)?;
         let items = FourItems { birth, ..model.items.clone() };
         let home = municipality(place).ok_or(SwarmError::Country)?;
-        let record = IdentityInformation { code: self.new_code()?, items, municipality: home };
+        let record = IdentityInformation {
+            code: self.new_code()?,
+            items,
+            municipality: home,
+            other_names: law::people::OtherNames::default(),
+        };
         let codes = vec![record.code];
         self.persons.push(Person { codes, deeds: Vec::new(), home: None, record, dead: false });
         self.happen(self.persons.len() - 1, place, ChangeReason::Born, None);
@@ -324,6 +342,8 @@ impl Nation {
     ) -> Result<(), SwarmError> {
         let mut previous = None;
         match kind {
+            // No number is held, so none changes.
+            ChangeKind::Number => {}
             ChangeKind::Code => {
                 let code = self.new_code()?;
                 if let Some(person) = self.persons.get_mut(who) {

@@ -130,7 +130,7 @@ impl World {
         for (row, nth) in (1_u32..).zip(&rows) {
             if let Some(deed) = self.nation.deeds.get(*nth) {
                 let (sequence, notice) = (Some(deed.sequence), deed.notice.clone());
-                batch.push(FeedRow { row, sequence, notice });
+                batch.push(FeedRow { row, sequence, notice, former_municipality: None });
             }
         }
         self.feeding.insert(call, rows);
@@ -148,7 +148,7 @@ impl World {
             return Ok(());
         }
         let call = self.number();
-        let rows = vec![FeedRow { row: 1, sequence: None, notice }];
+        let rows = vec![FeedRow { row: 1, sequence: None, notice, former_municipality: None }];
         let request = Request::Feed(FeedBatch { rows });
         self.send(Caller::Register { place, call }, place, request, CALL_PATIENCE_MS)
     }

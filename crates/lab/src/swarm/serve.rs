@@ -45,7 +45,13 @@ impl World {
 
     /// Put a step's effects into the open group, or let them out at once if they need none.
     fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
-        let Parts { writes, entries, replies, calls, signatures, .. } = parts;
+        let Parts { writes, entries, replies, calls, signatures, draws, .. } = parts;
+        for wanted in draws {
+            let mut bytes = vec![0; wanted.bytes];
+            self.draws.entropy.fill(&mut bytes);
+            let incarnation = self.stations.get(place).map_or(0, |s| s.incarnation);
+            self.at(0, Event::Drawn { place, incarnation, draw: wanted.draw, bytes });
+        }
         for wanted in signatures {
             let slow = u64::from(3 + self.draws.network.below(60));
             let fails = self.storm && self.draws.faults.permille(20);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use law::time::Timestamp;
-use node::machine::{CallFailure, Input, SignId};
+use node::machine::{CallFailure, DrawId, Input, SignId};
 use node::ports::{Reads, Store};
 use node::terminal::{Prepared, Terminal};
 use wire::{Reply, Request};
@@ -52,6 +52,12 @@ pub(super) enum Event {
         incarnation: u32,
         sign: SignId,
         signature: Option<[u8; 64]>,
+    },
+    Drawn {
+        place: Place,
+        incarnation: u32,
+        draw: DrawId,
+        bytes: Vec<u8>,
     },
     Request {
         to: Place,
@@ -249,6 +255,12 @@ impl World {
             Event::Signed { place, incarnation, sign, signature } => {
                 if self.is_up(place, incarnation) {
                     self.hand(place, Input::Signed { sign, signature })?;
+                }
+                Ok(())
+            }
+            Event::Drawn { place, incarnation, draw, bytes } => {
+                if self.is_up(place, incarnation) {
+                    self.hand(place, Input::Drawn { draw, bytes })?;
                 }
                 Ok(())
             }

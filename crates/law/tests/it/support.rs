@@ -19,6 +19,7 @@ pub(crate) fn person(serial: u64, name: &str, address: &str, birth: &str) -> Ide
             birth: BirthDate::parse(birth).unwrap(),
         },
         municipality: LocalGovernmentCode::parse("132152").unwrap(),
+        other_names: law::people::OtherNames::default(),
     }
 }
 

@@ -65,7 +65,7 @@ impl Machine for Agency {
             Input::Recorded(receipt) => {
                 let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
             }
-            Input::Signed { .. } => {}
+            Input::Signed { .. } | Input::Drawn { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.forwarder.tick(now, &mut out);

@@ -159,6 +159,7 @@ impl Machine for Center {
             Input::Signed { sign, signature } => {
                 self.issuer.signed(&mut self.member, now, (sign, signature), &mut out);
             }
+            Input::Drawn { .. } => {}
             Input::Tick => self.tick(now, reads, &mut out),
         }
         out

@@ -57,7 +57,7 @@ impl Machine for Exchange {
             Input::Reply { call, outcome } => {
                 let _ = self.member.replied(now, call, &outcome, &mut out);
             }
-            Input::Recorded(_) | Input::Signed { .. } => {}
+            Input::Recorded(_) | Input::Signed { .. } | Input::Drawn { .. } => {}
             Input::Tick => self.member.tick(now, reads, &mut out),
         }
         out

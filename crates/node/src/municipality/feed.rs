@@ -81,8 +81,12 @@ impl Municipality {
                     queued += 1;
                     fed_up_to = row.sequence.unwrap_or(fed_up_to).max(fed_up_to);
                     let notice = row.notice.clone();
-                    let relayed =
-                        RelayedNotice { municipality: self.code, sequence: queued, notice };
+                    let relayed = RelayedNotice {
+                        municipality: self.code,
+                        sequence: queued,
+                        notice,
+                        release: None,
+                    };
                     let Ok(payload) = relayed.encode() else {
                         return Err(ReadError::Store("a notice cannot be encoded".to_owned()));
                     };
@@ -138,6 +142,9 @@ fn misshapen(fault: NoticeFault) -> Verdict {
         NoticeFault::PreviousCodeSame => ("previous-code-same", "give two different codes"),
         NoticeFault::NotAMunicipality => {
             ("not-a-municipality", "give the municipality that holds the record")
+        }
+        NoticeFault::NumberNotHeld => {
+            ("number-not-held", "this network holds no individual number; leave the row out")
         }
         NoticeFault::BornAfterChange => ("born-after-change", "check both dates"),
     };

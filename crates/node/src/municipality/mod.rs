@@ -92,7 +92,7 @@ impl Machine for Municipality {
             Input::Recorded(receipt) => {
                 let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
             }
-            Input::Signed { .. } => {}
+            Input::Signed { .. } | Input::Drawn { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.notices.send_notices(&mut self.member, now, reads, &mut out);

@@ -167,7 +167,7 @@ impl Machine for Prefecture {
             }
             Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
             Input::Recorded(receipt) => self.recorded(now, receipt, &mut out),
-            Input::Signed { .. } => {}
+            Input::Signed { .. } | Input::Drawn { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.notices.send_notices(&mut self.member, now, reads, &mut out);

@@ -82,6 +82,7 @@ fn kunitachi_with(count: u64) -> Node {
             row: 1,
             sequence: None,
             notice: notice(ChangeReason::MovedIn, "2026-04-01", n, "東京都国立市東1", KUNITACHI),
+            former_municipality: None,
         });
         let request = Request::Feed(FeedBatch { rows: rows.collect() });
         let reply = node.step(
@@ -164,7 +165,7 @@ fn an_idle_tick_writes_nothing() {
 fn effects_cannot_be_printed() {
     let mut kunitachi = Node::of("municipality-132152");
     let one = notice(ChangeReason::MovedIn, "2026-04-01", 1, "東京都国立市東1", KUNITACHI);
-    let rows = vec![FeedRow { row: 1, sequence: None, notice: one }];
+    let rows = vec![FeedRow { row: 1, sequence: None, notice: one, former_municipality: None }];
     let request = Request::Feed(FeedBatch { rows });
     let from = register_system(KUNITACHI);
     let input = Input::Request { from, ticket: Ticket(1), request };

@@ -119,6 +119,7 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
         municipality: recoded.record.municipality,
         sequence: 2,
         notice: recoded,
+        release: None,
     };
     let batch = wire::NoticeBatch { first_sequence: 2, notices: vec![relayed] };
     let from = peer("prefecture-13");

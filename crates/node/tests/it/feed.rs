@@ -38,6 +38,7 @@ fn send(node: &mut Node, rows: Vec<(Option<u64>, ChangeNotice)>) -> Vec<String> 
         row,
         sequence,
         notice,
+        former_municipality: None,
     });
     let request = Request::Feed(FeedBatch { rows: rows.collect() });
     let Reply::FeedResult(outcomes) = node.ask(NOW, &register_system(KUNITACHI), request) else {
@@ -227,6 +228,14 @@ impl Reads for Broken<'_> {
         history(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::HistoryRow>;
         residents_count() -> u64;
         entries_count() -> u64;
+        fact(space: node::ports::Space, key: &[u8]) -> Option<Vec<u8>>;
+        facts(
+            space: node::ports::Space,
+            after: Option<node::ports::FactPlace>,
+            max: usize
+        ) -> Vec<(node::ports::FactPlace, Vec<u8>)>;
+        facts_count(space: node::ports::Space) -> u64;
+        residents_after(row: u64, max: usize) -> Vec<(u64, law::inquiry::Held)>;
     }
 }
 
@@ -237,6 +246,7 @@ fn half_a_batch_is_never_applied() {
         row: u32::try_from(n).unwrap(),
         sequence: None,
         notice: entered(n),
+        former_municipality: None,
     });
     let request = Request::Feed(FeedBatch { rows: rows.collect() });
     let broken = Broken { reads: &node.store, bad: code(3) };
@@ -249,8 +259,12 @@ fn half_a_batch_is_never_applied() {
     // The same for notices at the prefecture.
     let mut tokyo = Node::of("prefecture-13");
     let municipality = crate::fixture::town(KUNITACHI);
-    let notices =
-        (1..=5).map(|n| wire::RelayedNotice { municipality, sequence: n, notice: entered(n) });
+    let notices = (1..=5).map(|n| wire::RelayedNotice {
+        municipality,
+        sequence: n,
+        notice: entered(n),
+        release: None,
+    });
     let batch = wire::NoticeBatch { first_sequence: 1, notices: notices.collect() };
     let broken = Broken { reads: &tokyo.store, bad: code(3) };
     let from = crate::world::peer("municipality-132152");

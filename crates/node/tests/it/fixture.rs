@@ -242,6 +242,7 @@ pub(crate) fn identity(
             birth: BirthDate::parse("1985-04-01").unwrap(),
         },
         municipality: town(town_code),
+        other_names: law::people::OtherNames::default(),
     }
 }
 
@@ -254,7 +255,7 @@ pub(crate) fn notice(
     town_code: &str,
 ) -> ChangeNotice {
     let record = identity(number, &format!("住基 第{number}"), address, town_code);
-    ChangeNotice { reason, changed_on: date(on), record, previous_code: None }
+    ChangeNotice { reason, changed_on: date(on), record, previous_code: None, foreign: false }
 }
 
 pub(crate) fn by_code(number: u64) -> QueryDraft {

@@ -22,7 +22,7 @@ pub(crate) fn register_system(town_code: &str) -> Peer {
 pub(crate) fn feed(world: &mut World, notices: Vec<ChangeNotice>) {
     for notice in notices {
         let town_code = notice.record.municipality.as_str().to_owned();
-        let rows = vec![FeedRow { row: 1, sequence: None, notice }];
+        let rows = vec![FeedRow { row: 1, sequence: None, notice, former_municipality: None }];
         let to = format!("municipality-{town_code}");
         let request = Request::Feed(FeedBatch { rows });
         let reply = world.ask(&to, &register_system(&town_code), request);
@@ -122,7 +122,9 @@ fn a_file_of_many_changes_of_one_person_stops_nobody() {
     recoded.record.code = code(101);
     let last = changed(recoded.clone(), ChangeReason::CorrectedExOfficio, "2026-06-02");
     let rows = [one, moved, recoded, last].into_iter().zip(1..);
-    let rows = rows.map(|(notice, row)| FeedRow { row, sequence: None, notice }).collect();
+    let rows = rows
+        .map(|(notice, row)| FeedRow { row, sequence: None, notice, former_municipality: None })
+        .collect();
     let request = Request::Feed(FeedBatch { rows });
     let reply = world.ask("municipality-132152", &register_system(KUNITACHI), request);
     let Reply::FeedResult(outcomes) = reply else { panic!("outcomes") };
@@ -184,7 +186,7 @@ fn once_and_in_order_under_loss_doubling_and_power_cuts() {
 }
 
 fn relayed(sequence: u64, notice: ChangeNotice) -> RelayedNotice {
-    RelayedNotice { municipality: notice.record.municipality, sequence, notice }
+    RelayedNotice { municipality: notice.record.municipality, sequence, notice, release: None }
 }
 
 fn acknowledged(node: &mut Node, from: &str, batch: NoticeBatch) -> u64 {
@@ -274,7 +276,12 @@ fn the_existing_system_is_not_stopped_by_an_expired_directory() {
 fn a_claim_of_more_than_was_sent_halts_the_queue_and_not_the_node() {
     let mut kunitachi = Node::of("municipality-132152");
     let feed = |node: &mut Node, number: u64| {
-        let rows = vec![FeedRow { row: 1, sequence: None, notice: entered(number, KUNITACHI) }];
+        let rows = vec![FeedRow {
+            row: 1,
+            sequence: None,
+            notice: entered(number, KUNITACHI),
+            former_municipality: None,
+        }];
         node.step(
             NOW,
             Input::Request {

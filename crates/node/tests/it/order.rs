@@ -26,7 +26,7 @@ impl Center {
         self.sent[place] += 1;
         let sequence = self.sent[place];
         let municipality = notice.record.municipality;
-        let notices = vec![RelayedNotice { municipality, sequence, notice }];
+        let notices = vec![RelayedNotice { municipality, sequence, notice, release: None }];
         let batch = NoticeBatch { first_sequence: sequence, notices };
         let reply = self.node.ask(NOW, &peer(from), Request::Notices(batch));
         assert!(matches!(reply, Reply::NoticeAck { applied } if applied == sequence));

@@ -20,7 +20,12 @@ use crate::world::{Node, World, peer, terminal};
 /// One request of each kind.
 fn requests() -> Vec<Request> {
     let one = notice(ChangeReason::MovedIn, "2026-04-01", 1, "東京都国立市東1", KUNITACHI);
-    let relayed = RelayedNotice { municipality: town(KUNITACHI), sequence: 1, notice: one.clone() };
+    let relayed = RelayedNotice {
+        municipality: town(KUNITACHI),
+        sequence: 1,
+        notice: one.clone(),
+        release: None,
+    };
     let signed = SignedQuery { body: vec![1], signature: vec![] };
     let beat = Heartbeat { software: "x".to_owned(), queued: 1, residents: 2, entries: 3 };
     vec![
@@ -29,7 +34,9 @@ fn requests() -> Vec<Request> {
         Request::Disclosures(DisclosureBatch { first_sequence: 1, rows: Vec::new() }),
         Request::DirectoryPush(signed_by(&directory_key(), &fixture::directory(9, NOW))),
         Request::DirectoryFetch,
-        Request::Feed(FeedBatch { rows: vec![FeedRow { row: 1, sequence: None, notice: one }] }),
+        Request::Feed(FeedBatch {
+            rows: vec![FeedRow { row: 1, sequence: None, notice: one, former_municipality: None }],
+        }),
         Request::Heartbeat(beat),
         Request::StatusQuery(signed.clone()),
         Request::ViewQuery(signed),
@@ -111,8 +118,12 @@ fn an_isolated_municipality_is_not_taken_at_its_word() {
     let mut tokyo = Node::of("prefecture-13");
     let one = notice(ChangeReason::MovedIn, "2026-04-01", 1, "東京都国立市東1", KUNITACHI);
     let batch = |sequence, notice: &law::change::ChangeNotice| {
-        let relayed =
-            RelayedNotice { municipality: town(KUNITACHI), sequence, notice: notice.clone() };
+        let relayed = RelayedNotice {
+            municipality: town(KUNITACHI),
+            sequence,
+            notice: notice.clone(),
+            release: None,
+        };
         Request::Notices(NoticeBatch { first_sequence: sequence, notices: vec![relayed] })
     };
     let from = peer("municipality-132152");

@@ -109,15 +109,11 @@ impl Node {
 
     fn keep(&mut self, writes: &[Write], entries: &[NewEntry]) -> Vec<Recorded> {
         let dice = &mut self.dice;
-        let mut fill = |bytes: &mut [u8]| {
-            for byte in bytes {
-                *dice ^= *dice << 13;
-                *dice ^= *dice >> 7;
-                *dice ^= *dice << 17;
-                *byte = u8::try_from(*dice & 0xFF).unwrap();
-            }
-        };
-        self.store.apply(writes, entries, &mut fill).unwrap()
+        self.store.apply(writes, entries, &mut |bytes| throw(dice, bytes)).unwrap()
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        throw(&mut self.dice, bytes);
     }
 
     /// One input, its effects applied and not committed: what leaves before any receipt.
@@ -148,6 +144,11 @@ impl Node {
             if parts.broken.is_some() {
                 sent.broken = parts.broken;
                 return sent;
+            }
+            for wanted in parts.draws {
+                let mut bytes = vec![0; wanted.bytes];
+                self.fill(&mut bytes);
+                inputs.push_back(Input::Drawn { draw: wanted.draw, bytes });
             }
             inputs.extend(recorded.iter().map(|at| Input::Recorded(self.receipt(at))));
             if parts.again && again < AGAIN_COUNT_MAX {
@@ -321,5 +322,15 @@ impl World {
             (Fate::ReplyLost, _) | (_, None) => Err(CallFailure::Timeout),
             (_, Some(reply)) => Ok(reply),
         }
+    }
+}
+
+/// Bytes that are the same in every run.
+fn throw(dice: &mut u64, bytes: &mut [u8]) {
+    for byte in bytes {
+        *dice ^= *dice << 13;
+        *dice ^= *dice >> 7;
+        *dice ^= *dice << 17;
+        *byte = u8::try_from(*dice & 0xFF).unwrap();
     }
 }

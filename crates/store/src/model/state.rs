@@ -2,12 +2,14 @@
 //! be refused was refused before it came here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::{Probe, terms};
 use ledger::commitment;
-use node::ports::{Counter, ForeignEntry, HistoryRow, Leaf, OpenEntry, Write};
+use node::ports::{Counter, FactPlace, ForeignEntry, HistoryRow, Leaf, OpenEntry, Space, Write};
+use sha2::{Digest as _, Sha256};
 use wire::NodeId;
 
 use crate::row::ResidentRow;
@@ -40,6 +42,7 @@ pub(super) struct State {
     counters: BTreeMap<Counter, u64>,
     requests: BTreeMap<[u8; 16], u64>,
     directory: Option<Vec<u8>>,
+    facts: BTreeMap<(Space, FactPlace), Vec<u8>>,
 }
 
 impl std::fmt::Debug for State {
@@ -91,7 +94,41 @@ impl State {
             }
             Write::PutDirectory(bytes) => self.directory = Some(bytes.clone()),
             Write::PutForeign { subject, entry } => self.foreign.push((*subject, entry.clone())),
+            Write::PutFact { space, key, value } => {
+                self.facts.insert((*space, fact_place(key)), value.clone());
+            }
+            Write::DropFact { space, key } => {
+                self.facts.remove(&(*space, fact_place(key)));
+            }
         }
+    }
+
+    pub(super) fn fact(&self, space: Space, key: &[u8]) -> Option<Vec<u8>> {
+        self.facts.get(&(space, fact_place(key))).cloned()
+    }
+
+    pub(super) fn facts(
+        &self,
+        space: Space,
+        after: Option<FactPlace>,
+        max: usize,
+    ) -> Vec<(FactPlace, Vec<u8>)> {
+        let first =
+            after.map_or(Bound::Included((space, [0; 16])), |at| Bound::Excluded((space, at)));
+        self.facts
+            .range((first, Bound::Included((space, [0xff; 16]))))
+            .take(max)
+            .map(|((_, place), value)| (*place, value.clone()))
+            .collect()
+    }
+
+    pub(super) fn facts_count(&self, space: Space) -> u64 {
+        count(self.facts.keys().filter(|(of, _)| *of == space).count())
+    }
+
+    pub(super) fn residents_after(&self, row: u64, max: usize) -> Vec<(u64, Held)> {
+        let Some(first) = row.checked_add(1) else { return Vec::new() };
+        self.residents.range(first..).take(max).map(|(id, row)| (*id, row.held.clone())).collect()
     }
 
     fn id_of(&self, code: &RecordCode) -> Option<u64> {
@@ -254,6 +291,14 @@ impl State {
             .map(|(_, leaf, salt)| commitment(salt, &leaf.entry))
             .collect()
     }
+}
+
+/// No key here: the order must only be the same in every run.
+fn fact_place(key: &[u8]) -> FactPlace {
+    let full: [u8; 32] = Sha256::digest(key).into();
+    let mut place = [0; 16];
+    place.iter_mut().zip(full).for_each(|(to, from)| *to = from);
+    place
 }
 
 fn open((index, leaf, salt): (u64, &Leaf, &[u8; 32])) -> OpenEntry {

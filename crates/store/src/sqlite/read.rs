@@ -5,7 +5,9 @@ use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::{IndexKind, Probe};
 use ledger::{leaf_hash, proof, verify_inclusion};
-use node::ports::{Counter, ForeignEntry, HistoryRow, Looked, OpenEntry, ReadError, Reads};
+use node::ports::{
+    Counter, FactPlace, ForeignEntry, HistoryRow, Looked, OpenEntry, ReadError, Reads, Space,
+};
 use rusqlite::{OptionalExtension, Row, params};
 use wire::NodeId;
 
@@ -49,7 +51,7 @@ impl SqliteStore {
         let id: i64 = row.get(0).map_err(read_error)?;
         let epoch: u32 = row.get(1).map_err(read_error)?;
         let bytes = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
-        let Ok(cipher) = self.keys.row(epoch) else { return Err(sealed) };
+        let Some(cipher) = self.keys.row(&self.db, epoch)? else { return Err(sealed) };
         let plain = seal::open(&cipher, &resident_place(id, epoch), bytes);
         match plain.map(|plain| ResidentRow::decode(&plain)) {
             Ok(Ok(found)) => Ok((id, found)),
@@ -307,6 +309,27 @@ impl Reads for SqliteStore {
             .query_row([], |row| row.get(0))
             .map_err(read_error)?;
         Ok(last.map_or(0, |last| from_sql(last).saturating_add(1)))
+    }
+
+    fn fact(&self, space: Space, key: &[u8]) -> Looked<Option<Vec<u8>>> {
+        self.kept_fact(space, key)
+    }
+
+    fn facts(
+        &self,
+        space: Space,
+        after: Option<FactPlace>,
+        max: usize,
+    ) -> Looked<Vec<(FactPlace, Vec<u8>)>> {
+        self.kept_facts(space, after, max)
+    }
+
+    fn facts_count(&self, space: Space) -> Looked<u64> {
+        self.count_facts(space)
+    }
+
+    fn residents_after(&self, row: u64, max: usize) -> Looked<Vec<(u64, Held)>> {
+        self.walk_residents(row, max)
     }
 }
 

@@ -94,7 +94,7 @@ fn candidates_come_by_legal_keys_only_and_are_bounded(b: &mut dyn Bench) {
         })
         .collect();
     b.put(&crowd);
-    let [.., term] = terms(&person.identity);
+    let term = terms(&person.identity).pop().unwrap();
     assert_eq!(b.reads().candidates(&term, 5).unwrap().len(), 6);
     assert_eq!(b.reads().candidates(&term, 0).unwrap().len(), 1);
 }

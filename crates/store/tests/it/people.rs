@@ -66,6 +66,7 @@ pub(crate) fn identity(number: u64) -> IdentityInformation {
             .unwrap(),
         },
         municipality: municipality(if number.is_multiple_of(3) { "132047" } else { "132152" }),
+        other_names: law::people::OtherNames::default(),
     }
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn held(number: u64) -> Held {
     let on = Date::parse("2026-11-01").unwrap();
     Held {
         identity: identity(number),
-        change: Some(LastChange { reason: ChangeReason::MovedIn, on }),
+        change: Some(LastChange { reason: ChangeReason::MovedIn, on, foreign: false }),
         removed: false,
     }
 }

@@ -133,6 +133,20 @@ pub(crate) fn all() -> Vec<Golden> {
             |bytes| Some(RelayedNotice::decode(bytes).ok()?.encode().unwrap()),
         ),
         plain(
+            "release-body.hex",
+            "ReleaseBody",
+            "What a municipality signs, after \"jukinet/1 release\" and a line feed.",
+            sample::release().body,
+            |bytes| Some(ReleaseBody::decode(bytes).ok()?.encode().unwrap()),
+        ),
+        plain(
+            "queued-moving-in.hex",
+            "RelayedNotice",
+            "A moving-in of a foreign resident, with the former municipality's release.",
+            sample::moved_in().encode().unwrap(),
+            |bytes| Some(RelayedNotice::decode(bytes).ok()?.encode().unwrap()),
+        ),
+        plain(
             "queued-disclosure.hex",
             "DisclosureRow",
             "A disclosed entry as it waits in the center's queue.",

@@ -56,15 +56,21 @@ fn notice() -> impl Strategy<Value = ChangeNotice> {
         |(reason, changed_on, items, code, municipality, previous_code)| ChangeNotice {
             reason,
             changed_on,
-            record: IdentityInformation { code, items, municipality },
+            record: IdentityInformation {
+                code,
+                items,
+                municipality,
+                other_names: law::people::OtherNames::default(),
+            },
             previous_code,
+            foreign: false,
         },
     )
 }
 
 fn relayed() -> impl Strategy<Value = RelayedNotice> {
     (municipality(), 1..u64::MAX, notice()).prop_map(|(municipality, sequence, notice)| {
-        RelayedNotice { municipality, sequence, notice }
+        RelayedNotice { municipality, sequence, notice, release: None }
     })
 }
 
@@ -73,12 +79,13 @@ fn feed_row() -> impl Strategy<Value = FeedRow> {
         row,
         sequence,
         notice,
+        former_municipality: None,
     })
 }
 
 fn person() -> impl Strategy<Value = ProvidedPerson> {
     let change = (prop::sample::select(ChangeReason::ALL.to_vec()), day())
-        .prop_map(|(reason, on)| LastChange { reason, on });
+        .prop_map(|(reason, on)| LastChange { reason, on, foreign: false });
     (option::of(record_code()), items(), option::of(change)).prop_map(|(code, items, change)| {
         let FourItems { name, kana, address, sex, birth } = items;
         ProvidedPerson::received(code, name, kana, address, sex, birth, change)

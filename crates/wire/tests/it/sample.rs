@@ -7,7 +7,9 @@ use law::code::{LocalGovernmentCode, RecordCode};
 use law::denial::Denial;
 use law::inquiry::{Agreement, LastChange, ProvidedPerson};
 use law::organ::{CardClass, CardId, Organ};
-use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::people::{
+    Address, BirthDate, FormerSurname, FourItems, IdentityInformation, Kana, Name, OtherNames, Sex,
+};
 use law::query::QueryDraft;
 use law::time::{Date, Timestamp};
 use wire::connect::ConnectRequest;
@@ -46,9 +48,15 @@ pub(crate) fn notice(reason: ChangeReason) -> ChangeNotice {
     ChangeNotice {
         reason,
         changed_on: date("2013-10-21"),
-        record: IdentityInformation { code: code(), items: items(), municipality: kunitachi() },
+        record: IdentityInformation {
+            code: code(),
+            items: items(),
+            municipality: kunitachi(),
+            other_names: OtherNames::default(),
+        },
         previous_code: (reason == ChangeReason::CodeChangedOnRequest)
             .then(|| RecordCode::parse("31415926530").unwrap()),
+        foreign: false,
     }
 }
 
@@ -57,6 +65,7 @@ pub(crate) fn relayed() -> RelayedNotice {
         municipality: kunitachi(),
         sequence: 70,
         notice: notice(ChangeReason::CodeChangedOnRequest),
+        release: None,
     }
 }
 
@@ -165,9 +174,36 @@ pub(crate) fn refusal(denial: Denial) -> Refusal {
     Refusal::new([0xd1; 32], &denial.public())
 }
 
+fn town(code: &str) -> LocalGovernmentCode {
+    LocalGovernmentCode::parse(code).unwrap()
+}
+
+pub(crate) fn release() -> SignedRelease {
+    let body = ReleaseBody {
+        code: code(),
+        from: town("132152"),
+        to: town("221309"),
+        left_on: date("2013-10-20"),
+        released_at: AT,
+    };
+    SignedRelease { body: body.encode().unwrap(), signature: [0x51; 64], public_key: [4; 65] }
+}
+
+/// Every optional part of a notice.
+pub(crate) fn moved_in() -> RelayedNotice {
+    let mut notice = notice(ChangeReason::MovedIn);
+    notice.foreign = true;
+    notice.record.other_names = OtherNames {
+        alternative: Some(Name::parse("国立\u{3000}マリア").unwrap()),
+        former_surname: Some(FormerSurname::parse("小金井").unwrap()),
+    };
+    RelayedNotice { municipality: town("221309"), sequence: 71, notice, release: Some(release()) }
+}
+
 pub(crate) fn person() -> ProvidedPerson {
     let items = items();
-    let change = LastChange { reason: ChangeReason::MovedWithin, on: date("2013-10-21") };
+    let change =
+        LastChange { reason: ChangeReason::MovedWithin, on: date("2013-10-21"), foreign: false };
     ProvidedPerson::received(
         Some(code()),
         items.name,
@@ -193,8 +229,18 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::DirectoryFetch,
         Request::Feed(FeedBatch {
             rows: vec![
-                FeedRow { row: 2, sequence: Some(70), notice: notice(ChangeReason::Born) },
-                FeedRow { row: 3, sequence: None, notice: notice(ChangeReason::Died) },
+                FeedRow {
+                    row: 2,
+                    sequence: Some(70),
+                    notice: notice(ChangeReason::Born),
+                    former_municipality: None,
+                },
+                FeedRow {
+                    row: 3,
+                    sequence: None,
+                    notice: notice(ChangeReason::Died),
+                    former_municipality: None,
+                },
             ],
         }),
         Request::Heartbeat(Heartbeat {
@@ -205,6 +251,14 @@ pub(crate) fn requests() -> Vec<Request> {
         }),
         Request::StatusQuery(signed(query_body(Purpose::NetworkStatus).encode())),
         Request::ViewQuery(signed(query_body(resident_view_purpose()).encode())),
+        Request::MoveClaim(MoveClaim {
+            code: code(),
+            name: items().name,
+            birth: items().birth,
+            from: town("132152"),
+            to: town("221309"),
+            moved_on: date("2013-10-21"),
+        }),
     ]
 }
 
@@ -232,6 +286,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             outcome(2, FeedVerdict::Accepted { sequence: 70 }),
             outcome(3, FeedVerdict::Duplicate),
             outcome(4, rejected),
+            outcome(5, FeedVerdict::Waiting),
         ]),
         Reply::HeartbeatAck,
         Reply::Status(NetworkStatus {
@@ -247,6 +302,8 @@ pub(crate) fn replies() -> Vec<Reply> {
             }],
             at: AT,
         }),
+        Reply::MoveReleased(release()),
+        Reply::MoveRefused,
         Reply::View(ResidentView {
             code: code(),
             period_from: date("2008-10-21"),

@@ -55,6 +55,7 @@ fn tier_agrees(
         change: Some(law::inquiry::LastChange {
             reason: last.notice.reason,
             on: last.notice.changed_on,
+            foreign: false,
         }),
         removed: held.removed,
     };
