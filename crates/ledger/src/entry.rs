@@ -70,6 +70,10 @@ pub enum EntryKind {
     NoticesReceived,
     /// The existing resident register system handed over changes.
     FeedReceived,
+    /// 初期登録: a register was loaded from a file before the node first served.
+    Loaded,
+    /// 確実な消去: what had reached the end of its term was erased, keys and rows.
+    Erased,
     /// The center signed a directory.
     DirectoryIssued,
     /// Provision entries of the center arrived at the prefecture that discloses them.
@@ -88,12 +92,14 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All kinds, in the order of this list.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Provision,
         Self::NoProvision,
         Self::Refusal,
         Self::NoticesReceived,
         Self::FeedReceived,
+        Self::Loaded,
+        Self::Erased,
         Self::DirectoryIssued,
         Self::DisclosuresReceived,
         Self::ViewOpened,
@@ -111,6 +117,8 @@ impl EntryKind {
             Self::Refusal => "refusal",
             Self::NoticesReceived => "notices-received",
             Self::FeedReceived => "feed-received",
+            Self::Loaded => "loaded",
+            Self::Erased => "erased",
             Self::DirectoryIssued => "directory-issued",
             Self::DisclosuresReceived => "disclosures-received",
             Self::ViewOpened => "view-opened",
@@ -137,9 +145,11 @@ impl EntryKind {
             Self::Provision => &[Field::Asker, Field::Affair, Field::Request, Field::Resident],
             Self::NoProvision => &[Field::Asker, Field::Request],
             Self::Refusal => &[Field::Rule],
-            Self::NoticesReceived | Self::FeedReceived | Self::DisclosuresReceived => {
-                &[Field::Count]
-            }
+            Self::NoticesReceived
+            | Self::FeedReceived
+            | Self::DisclosuresReceived
+            | Self::Erased => &[Field::Count],
+            Self::Loaded => &[Field::Request, Field::Count],
             _ => &[],
         }
     }

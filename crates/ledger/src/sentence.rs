@@ -79,6 +79,8 @@ fn japanese(entry: &Entry, words: Words<'_>) -> String {
         EntryKind::FeedReceived => {
             format!("{node}が既存住基システムから異動を{count}受け取りました")
         }
+        EntryKind::Loaded => format!("{node}に住民の記録が{count}、ファイルから登録されました"),
+        EntryKind::Erased => format!("{node}が保存期間の終わった記録を{count}消去しました"),
         EntryKind::DirectoryIssued => format!("{node}が接続先の名簿を発行しました"),
         EntryKind::DisclosuresReceived => format!("{node}が提供の記録を{count}受け取りました"),
         EntryKind::ViewOpened if entry.subject().is_some() => {
@@ -122,6 +124,8 @@ fn english(entry: &Entry, words: Words<'_>) -> String {
         EntryKind::FeedReceived => {
             format!("{node} received changes from the existing resident register system: {count}")
         }
+        EntryKind::Loaded => format!("{node} was loaded with residents from a file: {count}"),
+        EntryKind::Erased => format!("{node} erased records whose term had ended: {count}"),
         EntryKind::DirectoryIssued => format!("{node} issued a directory of members"),
         EntryKind::DisclosuresReceived => format!("{node} received provision entries: {count}"),
         EntryKind::ViewOpened if entry.subject().is_some() => {

@@ -92,7 +92,9 @@ fn timeline_row(
     let kind = match entry.kind() {
         EntryKind::Provision | EntryKind::NoProvision => LookKind::Provision,
         EntryKind::Refusal => LookKind::Refusal,
-        EntryKind::NoticesReceived | EntryKind::FeedReceived => LookKind::Notice,
+        EntryKind::NoticesReceived | EntryKind::FeedReceived | EntryKind::Loaded => {
+            LookKind::Notice
+        }
         EntryKind::ViewOpened => LookKind::View,
         _ => LookKind::Other,
     };

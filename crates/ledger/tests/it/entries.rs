@@ -141,6 +141,7 @@ fn kinds_need_what_would_otherwise_be_missed() {
     needs(EntryKind::Refusal, "rule");
     needs(EntryKind::NoticesReceived, "count");
     needs(EntryKind::FeedReceived, "count");
+    needs(EntryKind::Loaded, "request");
     needs(EntryKind::DisclosuresReceived, "count");
     assert!(Entry::build(EntryKind::Started, AT, "center").finish().is_ok());
     assert!(Entry::build(EntryKind::Started, AT, "").finish().is_err());
