@@ -5,6 +5,7 @@
 //! what they ask for. The library exists for the tests; what is shipped is the one binary.
 
 pub mod card_file;
+pub mod character_file;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -55,6 +55,9 @@ pub struct FeedConfig {
     pub node: NodeId,
     /// `server_pin`: the pin of the server's own node key.
     pub server_pin: [u8; 32],
+    /// `characters`: the table of Juki-net unified characters. Rows with others are rejected before
+    /// they are sent. Without it every character of the profile is taken.
+    pub characters: Option<PathBuf>,
     /// `[feed.token]`
     pub token: TokenConfig,
 }
@@ -134,9 +137,10 @@ impl FeedConfig {
         let mut feed = table.optional_table("feed", out)?;
         let node = feed.parsed("node", out, NodeId::parse);
         let server_pin = feed.bytes("server_pin", out);
+        let characters = feed.has("characters").then(|| feed.path("characters", out)).flatten();
         let token = TokenConfig::read(&mut feed, out);
         feed.close(out);
-        Some(Self { node: node?, server_pin: server_pin?, token: token? })
+        Some(Self { node: node?, server_pin: server_pin?, characters, token: token? })
     }
 }
 

@@ -1,0 +1,127 @@
+//! What rows of one file or batch must not do among themselves: sequence numbers that repeat, go
+//! back or leave a gap, and two changes of one resident that cannot both be true. Not a comparison
+//! with what the server holds: that is the server's.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use law::change::ChangeReason;
+use law::code::RecordCode;
+use law::time::Date;
+use wire::FeedRow;
+
+use super::cells::RowFault;
+
+/// Changes that are remembered for comparison. A file of changes has some thousands a day; of a
+/// longer one the latest are compared, so that a file of any length is read in constant memory.
+const CHANGES_REMEMBERED_COUNT_MAX: usize = 65_536;
+/// Gaps that are remembered; in a file with more, a number that comes late is called a repetition.
+const GAPS_REMEMBERED_COUNT_MAX: usize = 1_024;
+
+/// What the earlier rows said.
+#[derive(Default)]
+pub(crate) struct Between {
+    /// First and highest number so far.
+    numbers: Option<(u64, u64)>,
+    /// Missing numbers, as first → last.
+    gaps: BTreeMap<u64, u64>,
+    changes: HashMap<RecordCode, (Date, ChangeReason, u64)>,
+    order: VecDeque<RecordCode>,
+}
+
+impl std::fmt::Debug for Between {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Between({} changes)", self.changes.len())
+    }
+}
+
+impl Between {
+    /// Whether the row can stand beside the earlier ones; remembers it.
+    pub(crate) fn admit(&mut self, row: &FeedRow) -> Result<(), RowFault> {
+        if let Some(sequence) = row.sequence {
+            self.number(sequence)?;
+        }
+        self.change(row)
+    }
+
+    /// A row that was refused for another reason has used its number all the same.
+    pub(crate) fn pass_over(&mut self, sequence: u64) {
+        let _ = self.number(sequence);
+    }
+
+    fn number(&mut self, sequence: u64) -> Result<(), RowFault> {
+        let fault = |rule, remedy| Err(RowFault::new("sequence", rule, remedy));
+        let Some((first, high)) = self.numbers else {
+            self.numbers = Some((sequence, sequence));
+            return Ok(());
+        };
+        if sequence > high {
+            self.numbers = Some((first, sequence));
+            if sequence == high + 1 {
+                return Ok(());
+            }
+            if self.gaps.len() < GAPS_REMEMBERED_COUNT_MAX {
+                self.gaps.insert(high + 1, sequence - 1);
+            }
+            return fault(
+                "sequence-gap",
+                "numbers before this row are missing: send those changes and then this one, under \
+                 new numbers without a gap",
+            );
+        }
+        let late = sequence < first
+            || self.gaps.range(..=sequence).next_back().is_some_and(|(_, last)| sequence <= *last);
+        if late {
+            fault("sequence-order", "numbers ascend: send this change under a new number")
+        } else {
+            fault(
+                "sequence-duplicate",
+                "another row of this file has this number: give it a new one",
+            )
+        }
+    }
+
+    fn change(&mut self, row: &FeedRow) -> Result<(), RowFault> {
+        let notice = &row.notice;
+        let code = notice.record.code;
+        let made = (notice.changed_on, notice.reason, fingerprint(row));
+        match self.changes.get(&code) {
+            Some((on, reason, other)) if (*on, *reason) == (made.0, made.1) && *other != made.2 => {
+                Err(RowFault::new(
+                    "record_code",
+                    "conflicting-change",
+                    "an earlier row changes this resident on this day for this reason to something \
+                     else: send the one that is true under a new number",
+                ))
+            }
+            _ => {
+                if self.changes.insert(code, made).is_none() {
+                    self.order.push_back(code);
+                }
+                if self.order.len() > CHANGES_REMEMBERED_COUNT_MAX
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.changes.remove(&oldest);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Equal for rows that say the same about the person. Not stored and not sent.
+fn fingerprint(row: &FeedRow) -> u64 {
+    let notice = &row.notice;
+    let record = &notice.record;
+    let mut hasher = DefaultHasher::new();
+    record.items.name.hash(&mut hasher);
+    record.items.kana.hash(&mut hasher);
+    record.items.address.hash(&mut hasher);
+    record.items.sex.hash(&mut hasher);
+    record.items.birth.hash(&mut hasher);
+    record.municipality.hash(&mut hasher);
+    record.other_names.alternative.hash(&mut hasher);
+    record.other_names.former_surname.hash(&mut hasher);
+    (notice.previous_code, notice.foreign).hash(&mut hasher);
+    hasher.finish()
+}
