@@ -23,6 +23,7 @@ mod map;
 mod meter;
 mod network;
 mod page;
+pub mod paper;
 mod result;
 mod sessions;
 mod shown;

@@ -12,6 +12,7 @@
 //! - [`sqlite`], `ledger_files`: the adapter
 //! - [`model`]: the same port without a disk, for the lab and as the measure of the adapter
 //! - [`fsck`]: what a check reports
+//! - [`register`]: the existing resident register, a file apart that no node opens
 
 mod bulk;
 mod codec;
@@ -21,6 +22,7 @@ pub mod keys;
 pub mod ledger_files;
 pub mod model;
 mod month;
+pub mod register;
 mod row;
 mod schema;
 mod seal;

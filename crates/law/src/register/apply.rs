@@ -139,7 +139,14 @@ impl Work<'_> {
             Act::HouseholdChange { changed_on, persons } => {
                 for each in persons {
                     allowed(&each.items, |i| matches!(i, Item::Household | Item::Relationship))?;
-                    self.edit(&each.code, &each.items, R::CorrectedExOfficio, *changed_on)?;
+                    // Whoever files for a household names members for whom nothing changes.
+                    match self.edit(&each.code, &each.items, R::CorrectedExOfficio, *changed_on) {
+                        Err(Fault { rule: Rule::NothingChanged, .. }) => {}
+                        edited => edited?,
+                    }
+                }
+                if self.changes.is_empty() {
+                    return Err(Fault::new("person", Rule::NothingChanged));
                 }
             }
             Act::MovingOut { leaving_on, to, abroad, persons } => {

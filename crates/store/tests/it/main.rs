@@ -18,4 +18,5 @@ mod fsck;
 mod ledger_files;
 mod people;
 mod random;
+mod register;
 mod scan;
