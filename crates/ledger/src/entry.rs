@@ -84,6 +84,24 @@ pub enum EntryKind {
     StatusShown,
     /// Something was sent on to the next tier.
     Forwarded,
+    /// 転出確定: a resident was let go to another municipality, which asked.
+    ResidentReleased,
+    /// Another municipality claimed a resident who was not let go.
+    ReleaseRefused,
+    /// 転入: a resident came in with the former municipality's word.
+    ResidentArrived,
+    /// Notices could not be applied as they stand and were set aside.
+    NoticesSetAside,
+    /// 住民票コードの指定: the center designated codes for a municipality.
+    CodesDesignated,
+    /// Designated codes arrived in the municipality's pool.
+    CodesReceived,
+    /// The existing resident register system took a code out of the pool.
+    CodeTaken,
+    /// 不一致: two tiers hold different records about one person; not provided until repaired.
+    Diverged,
+    /// 修復: what the tier below holds about one person was put in place of what differed.
+    Repaired,
     /// The machine started.
     Started,
     /// The machine stopped.
@@ -92,7 +110,7 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All kinds, in the order of this list.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::Provision,
         Self::NoProvision,
         Self::Refusal,
@@ -105,6 +123,15 @@ impl EntryKind {
         Self::ViewOpened,
         Self::StatusShown,
         Self::Forwarded,
+        Self::ResidentReleased,
+        Self::ReleaseRefused,
+        Self::ResidentArrived,
+        Self::NoticesSetAside,
+        Self::CodesDesignated,
+        Self::CodesReceived,
+        Self::CodeTaken,
+        Self::Diverged,
+        Self::Repaired,
         Self::Started,
         Self::Stopped,
     ];
@@ -124,6 +151,15 @@ impl EntryKind {
             Self::ViewOpened => "view-opened",
             Self::StatusShown => "status-shown",
             Self::Forwarded => "forwarded",
+            Self::ResidentReleased => "resident-released",
+            Self::ReleaseRefused => "release-refused",
+            Self::ResidentArrived => "resident-arrived",
+            Self::NoticesSetAside => "notices-set-aside",
+            Self::CodesDesignated => "codes-designated",
+            Self::CodesReceived => "codes-received",
+            Self::CodeTaken => "code-taken",
+            Self::Diverged => "diverged",
+            Self::Repaired => "repaired",
             Self::Started => "started",
             Self::Stopped => "stopped",
         }
@@ -136,7 +172,15 @@ impl EntryKind {
 
     /// Whether an entry of this kind is about one person and may name that person's code.
     pub const fn is_about_one_person(self) -> bool {
-        matches!(self, Self::Provision | Self::ViewOpened)
+        matches!(
+            self,
+            Self::Provision
+                | Self::ResidentReleased
+                | Self::ResidentArrived
+                | Self::Diverged
+                | Self::Repaired
+                | Self::ViewOpened
+        )
     }
 
     /// Fields without which an entry of this kind would not tell what happened.
@@ -145,9 +189,16 @@ impl EntryKind {
             Self::Provision => &[Field::Asker, Field::Affair, Field::Request, Field::Resident],
             Self::NoProvision => &[Field::Asker, Field::Request],
             Self::Refusal => &[Field::Rule],
+            Self::ReleaseRefused => &[Field::Asker, Field::Rule],
+            Self::ResidentReleased => &[Field::Asker, Field::Resident],
+            Self::ResidentArrived | Self::Diverged | Self::Repaired => &[Field::Resident],
+            Self::CodesDesignated => &[Field::Asker, Field::Count],
+            Self::NoticesSetAside => &[Field::Terminal, Field::Count, Field::Rule],
             Self::NoticesReceived
             | Self::FeedReceived
             | Self::DisclosuresReceived
+            | Self::CodesReceived
+            | Self::CodeTaken
             | Self::Erased => &[Field::Count],
             Self::Loaded => &[Field::Request, Field::Count],
             _ => &[],

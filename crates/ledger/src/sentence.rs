@@ -89,6 +89,27 @@ fn japanese(entry: &Entry, words: Words<'_>) -> String {
         EntryKind::ViewOpened => format!("{who}で、情報の提供状況が開示されました"),
         EntryKind::StatusShown => format!("{who}に、ネットワークの状況を表示しました"),
         EntryKind::Forwarded => format!("{node}が{count}送り届けました"),
+        EntryKind::ResidentReleased => {
+            format!("{node}が、あなたの転出を確定し、{who}の転入を認めました")
+        }
+        EntryKind::ReleaseRefused => {
+            let rule = entry.rule().unwrap_or_default();
+            format!("{node}が、{who}からの転入通知に応じませんでした（理由: {rule}）")
+        }
+        EntryKind::ResidentArrived => format!("{node}が、あなたの転入を記録しました"),
+        EntryKind::NoticesSetAside => {
+            let rule = entry.rule().unwrap_or_default();
+            format!("{node}が通知{count}を保留しました（理由: {rule}）")
+        }
+        EntryKind::CodesDesignated => format!("{node}が{who}に住民票コードを{count}指定しました"),
+        EntryKind::CodesReceived => format!("{node}が指定された住民票コードを{count}受け取りました"),
+        EntryKind::CodeTaken => {
+            format!("{node}で住民票コードが{count}、既存住基システムに渡されました")
+        }
+        EntryKind::Diverged => {
+            format!("{node}が、あなたの記録が他の記録と一致しないことを見つけました")
+        }
+        EntryKind::Repaired => format!("{node}で、あなたの記録の不一致が修復されました"),
         EntryKind::Started => format!("{node}が動き始めました"),
         EntryKind::Stopped => format!("{node}が止まりました"),
     }
@@ -134,6 +155,29 @@ fn english(entry: &Entry, words: Words<'_>) -> String {
         EntryKind::ViewOpened => format!("provisions of information were disclosed at {who}"),
         EntryKind::StatusShown => format!("the state of the network was shown to {who}"),
         EntryKind::Forwarded => format!("{node} sent on: {count}"),
+        EntryKind::ResidentReleased => {
+            format!("{node} confirmed that you moved out and let {who} enter you")
+        }
+        EntryKind::ReleaseRefused => {
+            let rule = entry.rule().unwrap_or_default();
+            format!("{node} did not let a resident go to {who} (reason: {rule})")
+        }
+        EntryKind::ResidentArrived => format!("{node} recorded that you moved in"),
+        EntryKind::NoticesSetAside => {
+            let rule = entry.rule().unwrap_or_default();
+            format!("{node} set notices aside: {count} (reason: {rule})")
+        }
+        EntryKind::CodesDesignated => {
+            format!("{node} designated resident record codes for {who}: {count}")
+        }
+        EntryKind::CodesReceived => format!("{node} received resident record codes: {count}"),
+        EntryKind::CodeTaken => {
+            format!("the register system took resident record codes from {node}: {count}")
+        }
+        EntryKind::Diverged => {
+            format!("{node} found that your record differs from the one another tier holds")
+        }
+        EntryKind::Repaired => format!("your record at {node} was repaired"),
         EntryKind::Started => format!("{node} started"),
         EntryKind::Stopped => format!("{node} stopped"),
     }

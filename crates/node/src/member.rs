@@ -1,7 +1,9 @@
 //! What every member of the network does alike: keep the signed directory, report to the center,
 //! number its calls and entries.
 
+use law::affair::Epoch;
 use law::organ::{CardId, Organ};
+use law::retention::{Regime, Tier};
 use law::time::Timestamp;
 use ledger::entry::{Entry, EntryBuilder, EntryKind};
 use ledger::receipt::EntryId;
@@ -33,6 +35,8 @@ pub struct Identity {
     pub organ: Option<Organ>,
     /// The center's directory key, SEC1 P-256: the root of all trust between members.
     pub directory_key: [u8; 65],
+    /// The node's own public key, SEC1 P-256: what the directory pins.
+    pub node_key: [u8; 65],
     /// Version of the program, for the directory's minimum and for the monitoring room.
     pub software: String,
 }
@@ -101,6 +105,18 @@ impl Member {
     /// The directory, while it is valid: without one, nobody is spoken to.
     pub(crate) fn directory_at(&self, now: Timestamp) -> Option<&Directory> {
         self.directory.as_ref().filter(|directory| directory.is_current(now))
+    }
+
+    /// How long this node keeps what no longer stands: by its tier and the epoch that the directory
+    /// names.
+    pub(crate) fn regime(&self) -> Regime {
+        let tier = match self.identity.role {
+            Role::Municipality => Tier::Municipality,
+            Role::Center => Tier::Center,
+            _ => Tier::Prefecture,
+        };
+        let epoch = self.directory.as_ref().map_or(Epoch::Founding, |directory| directory.epoch);
+        Regime { tier, epoch }
     }
 
     /// The bytes of the directory in force, for whoever asks.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
-use law::time::Timestamp;
+use law::retention::{Regime, Sequel};
+use law::time::{Date, Timestamp};
 
 use crate::outbox::Outbox;
 use crate::ports::{HistoryRow, Looked, Reads, Write};
@@ -34,12 +35,21 @@ pub(crate) struct Overlay<'a> {
     reads: &'a dyn Reads,
     changed: BTreeMap<RecordCode, Option<Held>>,
     /// History to keep, under the code the person has by now: the store keeps it after all else.
-    history: Vec<(RecordCode, HistoryRow)>,
+    history: Vec<Kept>,
+    regime: Regime,
+}
+
+/// A row of history, whose it is, and the last day of keeping it.
+struct Kept {
+    code: RecordCode,
+    row: HistoryRow,
+    until: Date,
 }
 
 impl<'a> Overlay<'a> {
-    pub(crate) fn new(reads: &'a dyn Reads) -> Self {
-        Self { reads, changed: BTreeMap::new(), history: Vec::new() }
+    /// `regime` says how long this tier keeps what no longer stands.
+    pub(crate) fn new(reads: &'a dyn Reads, regime: Regime) -> Self {
+        Self { reads, changed: BTreeMap::new(), history: Vec::new(), regime }
     }
 
     pub(crate) fn resident(&self, code: &RecordCode) -> Looked<Option<Held>> {
@@ -55,7 +65,9 @@ impl<'a> Overlay<'a> {
         let made = as_held(notice);
         let Some(held) = self.resident(&notice.record.code)? else { return Ok(false) };
         let code = &notice.record.code;
-        if held == made || self.history.iter().any(|(of, row)| of == code && row.before == made) {
+        if held == made
+            || self.history.iter().any(|kept| kept.code == *code && kept.row.before == made)
+        {
             return Ok(true);
         }
         let earlier = self.reads.history(code, EARLIER_STATES_COUNT_MAX)?;
@@ -83,20 +95,21 @@ impl<'a> Overlay<'a> {
             ChangeKind::Code if before_code == code => before.is_none(),
             ChangeKind::Code => {
                 if stands && self.resident(&code)?.is_some() {
-                    self.contested(before, notice, now, out);
+                    self.contested(before, notice, now, out)?;
                     return Ok(Effect::Unfounded);
                 }
                 stands
             }
         };
         if acts {
-            self.change(before_code, before, notice, now, out);
+            self.change(before_code, before, notice, now, out)?;
             return Ok(Effect::Changed);
         }
         if own || before.is_none() {
             return Ok(Effect::Unfounded);
         }
-        self.keep(before_code, as_held(notice), notice, now);
+        let until = self.regime.superseded(now.date_in_japan());
+        self.keep(before_code, as_held(notice), notice, now, until);
         Ok(Effect::Late)
     }
 
@@ -107,22 +120,26 @@ impl<'a> Overlay<'a> {
         notice: &ChangeNotice,
         now: Timestamp,
         out: &mut Outbox,
-    ) {
+    ) -> Looked<()> {
         let held = as_held(notice);
         let code = held.identity.code;
+        // Looked up before anything moves: when what stood until now was received.
+        let until = before.as_ref().map(|held| self.ends(&before_code, held, now)).transpose()?;
         if before_code == code {
             out.write(Write::PutResident(held.clone()));
         } else {
             out.write(Write::ReplaceCode { previous: before_code, held: held.clone() });
             self.changed.insert(before_code, None);
-            for (of, _) in self.history.iter_mut().filter(|(of, _)| *of == before_code) {
-                *of = code;
+            for kept in self.history.iter_mut().filter(|kept| kept.code == before_code) {
+                kept.code = code;
             }
         }
-        if let Some(before) = before {
-            self.keep(code, before, notice, now);
+        if let (Some(before), Some(until)) = (before, until) {
+            self.keep(code, before, notice, now, until);
         }
+        self.limit(&held, now, out);
         self.changed.insert(code, Some(held));
+        Ok(())
     }
 
     /// The new code is somebody's already. Whoever that is stays untouched; who had the previous
@@ -133,26 +150,91 @@ impl<'a> Overlay<'a> {
         notice: &ChangeNotice,
         now: Timestamp,
         out: &mut Outbox,
-    ) {
-        let Some(before) = before else { return };
+    ) -> Looked<()> {
+        let Some(before) = before else { return Ok(()) };
         let change = Some(last_change(notice));
         let held = Held { identity: before.identity.clone(), change, removed: true };
         let code = held.identity.code;
+        let until = self.ends(&code, &before, now)?;
         out.write(Write::PutResident(held.clone()));
-        self.keep(code, before, notice, now);
+        self.keep(code, before, notice, now, until);
+        self.limit(&held, now, out);
         self.changed.insert(code, Some(held));
+        Ok(())
     }
 
-    fn keep(&mut self, code: RecordCode, before: Held, notice: &ChangeNotice, now: Timestamp) {
+    /// The last day of keeping what stood until the notice that is received now.
+    fn ends(&self, code: &RecordCode, before: &Held, now: Timestamp) -> Looked<Date> {
+        let today = now.date_in_japan();
+        if !before.removed {
+            return Ok(self.regime.superseded(today));
+        }
+        let here = self.history.iter().rev().find(|kept| kept.code == *code);
+        let received = match here {
+            Some(kept) => kept.row.recorded_at,
+            None => received(self.reads, code, now)?,
+        };
+        let sequel = Sequel { next_notice: Some(today), ..Sequel::default() };
+        Ok(removed_until(self.regime, before, received.date_in_japan(), &sequel))
+    }
+
+    /// The row of somebody who is removed gets an end; the notice is received now.
+    fn limit(&self, held: &Held, now: Timestamp, out: &mut Outbox) {
+        if held.removed {
+            let today = now.date_in_japan();
+            let until = removed_until(self.regime, held, today, &Sequel::default());
+            out.write(Write::ExpireResident { code: held.identity.code, until: Some(until) });
+        }
+    }
+
+    fn keep(
+        &mut self,
+        code: RecordCode,
+        before: Held,
+        notice: &ChangeNotice,
+        now: Timestamp,
+        until: Date,
+    ) {
         let (reason, on) = (notice.reason, notice.changed_on);
-        self.history.push((code, HistoryRow { before, reason, on, recorded_at: now }));
+        let row = HistoryRow { before, reason, on, recorded_at: now };
+        self.history.push(Kept { code, row, until });
     }
 
     /// Write the history: only now is it known which code each person ends up with.
     pub(crate) fn finish(self, out: &mut Outbox) {
-        for (code, row) in self.history {
-            out.write(Write::AppendHistory { code, row });
+        for Kept { code, row, until } in self.history {
+            out.write(Write::AppendHistory { code, row, until });
         }
+    }
+}
+
+/// What is heard about somebody whom this tier holds as removed ends the waiting for it: the row is
+/// kept no longer than that asks for. Whoever stands, and whoever died, is left alone.
+pub(crate) fn departed(
+    reads: &dyn Reads,
+    regime: Regime,
+    code: &RecordCode,
+    sequel: &Sequel,
+    now: Timestamp,
+    out: &mut Outbox,
+) -> Looked<()> {
+    let Some(held) = reads.resident(code)?.filter(|held| held.removed) else { return Ok(()) };
+    let received = received(reads, code, now)?.date_in_japan();
+    let until = removed_until(regime, &held, received, sequel);
+    out.write(Write::ExpireResident { code: *code, until: Some(until) });
+    Ok(())
+}
+
+/// When the state that stands was received: its change put the state before it into the history.
+/// What was received late lies after it, which keeps the row longer and never shorter.
+fn received(reads: &dyn Reads, code: &RecordCode, now: Timestamp) -> Looked<Timestamp> {
+    Ok(reads.history(code, 1)?.first().map_or(now, |row| row.recorded_at))
+}
+
+fn removed_until(regime: Regime, held: &Held, received: Date, sequel: &Sequel) -> Date {
+    match held.change.as_ref().map(|change| change.reason) {
+        Some(ChangeReason::Died) => regime.died(received),
+        _ => regime.deleted(received, sequel),
     }
 }
 

@@ -232,10 +232,12 @@ pub enum Write {
         code: RecordCode,
         until: Option<Date>,
     },
-    /// Keep what stood before, under the person who has `code` after this group.
+    /// Keep what stood before, under the person who has `code` after this group, through the day
+    /// `until` (`law::retention`).
     AppendHistory {
         code: RecordCode,
         row: HistoryRow,
+        until: Date,
     },
     SetCounter(Counter, u64),
     /// Append to the queue for `to`; the store gives the next sequence (from 1, without gaps).

@@ -4,7 +4,7 @@
 //! with a key for that very term that lives in the token. When the term has ended the token destroys
 //! its key, and with it every copy of the wrapped one, in backups of any age too (decision 0015).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub(crate) struct Keyring {
     index: IndexKey,
     queue: Aes256Gcm,
     source: Arc<dyn KeySource + Send + Sync>,
+    /// Cohorts before this month are gone for good.
+    erased_before: Cell<Month>,
     rows: RefCell<BTreeMap<u32, Arc<Aes256Gcm>>>,
     cohorts: RefCell<BTreeMap<Month, Arc<Aes256Gcm>>>,
 }
@@ -81,6 +83,7 @@ impl Keyring {
             index: IndexKey::new(&index).map_err(key_error)?,
             queue: queue.cipher(),
             source: source.share(),
+            erased_before: Cell::new(Month::from_number(0)),
             rows: RefCell::default(),
             cohorts: RefCell::default(),
         })
@@ -99,12 +102,16 @@ impl Keyring {
         &self.queue
     }
 
-    /// The key of current rows written in this epoch, if it has not been destroyed.
+    /// The key of a resident's row, if it has not been destroyed: a current row's by the epoch in
+    /// which it was written, an expiring one's by its month (see [`expiry_in_epoch`]).
     pub(crate) fn row(
         &self,
         table: &dyn KeyTable,
         epoch: u32,
     ) -> Result<Option<Arc<Aes256Gcm>>, ReadError> {
+        if let Some(month) = expiry_in_epoch(epoch) {
+            return self.cohort(table, month);
+        }
         if let Some(cipher) = self.rows.borrow().get(&epoch) {
             return Ok(Some(Arc::clone(cipher)));
         }
@@ -122,6 +129,9 @@ impl Keyring {
         epoch: u32,
         dice: law::Dice<'_>,
     ) -> Result<Arc<Aes256Gcm>, StoreError> {
+        if let Some(month) = expiry_in_epoch(epoch) {
+            return self.cohort_to_write(table, month, dice);
+        }
         if let Some(cipher) = self.row(table, epoch).map_err(from_read)? {
             return Ok(cipher);
         }
@@ -167,19 +177,30 @@ impl Keyring {
         Ok(self.remember(month, &key))
     }
 
+    /// The cohort for a row of this month of expiry: what comes after its end goes with the next
+    /// erasure, because the key of an erased month is never made again.
+    pub(crate) fn open_month(&self, month: Month) -> Month {
+        month.max(self.erased_before.get())
+    }
+
+    /// The month before which everything is erased.
+    pub(crate) fn erased_before(&self) -> Month {
+        self.erased_before.get()
+    }
+
+    /// Told by the store at its opening, and when an erasure is durable.
+    pub(crate) fn set_erased_before(&self, month: Month) {
+        self.erased_before.set(self.erased_before.get().max(month));
+    }
+
     /// A new key and its wrapped form. The token makes its own key for the term first; if the group
     /// is given up, that key stays and serves the next attempt.
-    fn draw(
-        &self,
-        term: &str,
-        dice: law::Dice<'_>,
-    ) -> Result<(SecretKey, Vec<u8>), StoreError> {
+    fn draw(&self, term: &str, dice: law::Dice<'_>) -> Result<(SecretKey, Vec<u8>), StoreError> {
         let key = SecretKey::draw(dice);
         let mut nonce = [0u8; 12];
         dice(&mut nonce);
         self.source.retention_create(term).map_err(key_error)?;
-        let wrapped =
-            self.source.retention_wrap(term, key.bytes(), nonce).map_err(key_error)?;
+        let wrapped = self.source.retention_wrap(term, key.bytes(), nonce).map_err(key_error)?;
         Ok((key, wrapped))
     }
 
@@ -198,16 +219,15 @@ impl Keyring {
             .transpose()
     }
 
-    /// Have the token destroy its keys for terms that are over: cohorts before `erased_before`, and
+    /// Have the token destroy its keys for terms that are over: cohorts of erased months, and
     /// row epochs before `epoch` whose wrapped key is no longer kept. What stands in the tables says
     /// what is over, so that a run that was cut short is finished by the next one.
     pub(crate) fn destroy_ended(
         &self,
         table: &dyn KeyTable,
-        erased_before: Month,
         epoch: u32,
     ) -> Result<usize, StoreError> {
-        let mut destroyed = 0;
+        let (mut destroyed, erased_before) = (0, self.erased_before.get());
         for name in self.source.retention_names().map_err(key_error)? {
             let over = match Term::parse(&name) {
                 Some(Term::Cohort(month)) => month < erased_before,
@@ -241,6 +261,22 @@ impl Keyring {
         self.cohorts.borrow_mut().clear();
         self.rows.borrow_mut().clear();
     }
+}
+
+/// The column `epoch` of a resident's row says which key seals it: below this number an epoch of
+/// current rows (1 at first, then the year in which they were written), from it on the month in
+/// which the row of a removed resident expires. No month of the calendar is below it: 1873-01.
+pub(crate) const EXPIRY_EPOCH_MIN: u32 = 1873 * 12;
+
+/// The month of expiry, if a resident's row has one.
+pub(crate) fn expiry_in_epoch(epoch: u32) -> Option<Month> {
+    let month = i32::try_from(epoch).ok()?;
+    (epoch >= EXPIRY_EPOCH_MIN).then(|| Month::from_number(month))
+}
+
+/// The column `epoch` of a row that expires in this month.
+pub(crate) fn epoch_of_expiry(month: Month) -> u32 {
+    u32::try_from(month.number()).unwrap_or(0).max(EXPIRY_EPOCH_MIN)
 }
 
 /// What a key for a term is for, as its name in the token says.

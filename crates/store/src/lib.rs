@@ -15,28 +15,37 @@
 //! - [`register`]: the existing resident register, a file apart that no node opens
 
 mod bulk;
+mod check;
 mod codec;
+mod erased;
 pub mod fsck;
 mod keyring;
 pub mod keys;
 pub mod ledger_files;
 pub mod model;
 mod month;
+mod places;
+pub mod postgres;
+mod published;
+mod raw;
 pub mod register;
 mod row;
 mod schema;
 mod seal;
+mod sealing;
 pub mod sqlite;
 
 use ledger::checkpoint::Checkpoint;
 use ledger::note::NoteSigner;
 use node::ports::StoreError;
 
-pub use fsck::{Fault, FsckReport};
+pub use erased::Erased;
+pub use fsck::{Fault, FsckReport, PopulationDigest};
 pub use keys::{KeyError, KeySource};
 pub use model::ModelStore;
-pub use month::{ENTRY_RETENTION_MONTHS, HISTORY_RETENTION_MONTHS, Month};
-pub use sqlite::{Erased, SqliteStore};
+pub use month::Month;
+pub use postgres::PostgresStore;
+pub use sqlite::SqliteStore;
 
 /// What the runner does with a store besides the port: publish the ledger from time to time.
 pub trait Publish {

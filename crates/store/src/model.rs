@@ -18,7 +18,9 @@ use node::ports::{
 use wire::NodeId;
 
 use crate::Publish;
+use crate::erased::Erased;
 use crate::fsck::{FsckReport, PopulationDigest};
+use crate::month::Month;
 use crate::row::entry_time;
 use crate::sqlite::{entry_without_time, group_failed};
 use state::{Op, State};
@@ -129,6 +131,20 @@ impl ModelStore {
         report.entries = self.now.entries_count();
         report.population_digest = population.finish();
         report
+    }
+
+    /// Erase everything whose month of expiry lies before `month`, durably, as the real store does.
+    ///
+    /// # Errors
+    /// Refused while a group is open.
+    pub fn erase_cohorts_before(&mut self, month: Month) -> Result<Erased, StoreError> {
+        if self.group != Group::Idle {
+            return Err(StoreError::Io("a group is open; commit or roll it back first".into()));
+        }
+        let erased = self.now.erase(month);
+        self.unsynced.push(Op::Erase(month));
+        self.commit()?;
+        Ok(erased)
     }
 
     fn perform(&mut self, op: Op) {

@@ -4,22 +4,35 @@
 //! A row that cannot be true is rejected by name and the others are applied; the same file can be
 //! sent again.
 
+use std::collections::BTreeMap;
+
 use law::change::{ChangeKind, ChangeNotice, ChangeReason, NoticeFault};
+use law::code::{LocalGovernmentCode, RecordCode};
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
-use wire::{FeedBatch, FeedOutcome, FeedRow, FeedVerdict, RelayedNotice};
+use wire::{Arrival, FeedBatch, FeedOutcome, FeedRow, FeedVerdict, RelayedNotice};
 
 use super::Municipality;
+use super::arrivals::waiting;
+use super::departures::is_gone;
 use crate::machine::Ticket;
 use crate::outbox::Outbox;
 use crate::people::Overlay;
-use crate::ports::{Counter, Looked, ReadError, Reads, Write};
+use crate::ports::{Counter, Looked, ReadError, Reads, Space, Write};
 
 /// What one row would do, after everything before it in the file.
 enum Verdict {
     Apply,
+    /// Kept until the former municipality has let the resident go.
+    Wait(LocalGovernmentCode),
+    /// Waits already.
+    Waits,
     Duplicate,
-    Reject { column: &'static str, rule: &'static str, remedy: &'static str },
+    Reject {
+        column: &'static str,
+        rule: &'static str,
+        remedy: &'static str,
+    },
 }
 
 impl Municipality {
@@ -36,14 +49,21 @@ impl Municipality {
             out.unavailable(ticket, "the queue to the prefecture has to be settled first");
             return;
         }
+        if self.notices.is_full(reads).unwrap_or(true) {
+            out.unavailable(ticket, "too many notices wait for the prefecture; send again later");
+            return;
+        }
         let mut staged = Outbox::new();
         match self.feed_rows(now, batch, reads, &mut staged) {
             Ok(outcomes) => {
                 out.absorb(staged);
-                let accepted = |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Accepted { .. });
+                let accepted = |o: &&FeedOutcome| {
+                    matches!(o.outcome, FeedVerdict::Accepted { .. } | FeedVerdict::Waiting)
+                };
                 let taken = outcomes.iter().filter(accepted).count() as u64;
                 let rejected = |o: &&FeedOutcome| matches!(o.outcome, FeedVerdict::Rejected { .. });
                 let rejected = outcomes.iter().filter(rejected).count();
+                self.arrivals.soon();
                 if taken > 0 || rejected > 0 {
                     let entry = self.member.entry(EntryKind::FeedReceived, now).count(taken);
                     let entry = entry.note(format!("{rejected} rows rejected"));
@@ -63,14 +83,24 @@ impl Municipality {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) -> Looked<Vec<FeedOutcome>> {
-        let mut overlay = Overlay::new(reads);
+        let mut overlay = Overlay::new(reads, self.member.regime());
         let mut fed_up_to = reads.counter(&Counter::Feed)?;
         let fed_before = fed_up_to;
         let (_, mut queued) = reads.queue_bounds(&self.notices.to)?;
         let mut outcomes = Vec::with_capacity(batch.rows.len());
+        let any = !reads.facts(Space::Arrival, None, 1)?.is_empty();
+        let mut moves = Moves { reads, any, filed: BTreeMap::new() };
         for row in &batch.rows {
-            let verdict = match self.check(now, row, fed_up_to, &overlay)? {
+            let verdict = match self.check(now, row, fed_up_to, &overlay, &moves)? {
                 Verdict::Duplicate => FeedVerdict::Duplicate,
+                Verdict::Waits => FeedVerdict::Waiting,
+                Verdict::Wait(former) => {
+                    fed_up_to = row.sequence.unwrap_or(fed_up_to).max(fed_up_to);
+                    let notice = row.notice.clone();
+                    let arrival = Arrival { former, filed_at: now, refused: false, notice };
+                    moves.file(arrival, out)?;
+                    FeedVerdict::Waiting
+                }
                 Verdict::Reject { column, rule, remedy } => FeedVerdict::Rejected {
                     column: column.to_owned(),
                     rule: rule.to_owned(),
@@ -110,8 +140,12 @@ impl Municipality {
         row: &FeedRow,
         fed_up_to: u64,
         overlay: &Overlay<'_>,
+        moves: &Moves<'_>,
     ) -> Looked<Verdict> {
         let notice = &row.notice;
+        if let Some(verdict) = moves.about(row, overlay)? {
+            return Ok(verdict);
+        }
         if row.sequence.is_some_and(|sequence| sequence <= fed_up_to) {
             return passed(notice, overlay);
         }
@@ -119,12 +153,95 @@ impl Municipality {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
         } else if let Err(fault) = notice.check() {
             misshapen(fault)
-        } else if notice.changed_on > now.date_in_japan() && notice.reason != ChangeReason::MovedOut
-        {
+        } else if !self.in_force(notice.reason) {
+            reject("reason", "reason-of-another-epoch", "give a reason of the rule in force")
+        } else if notice.changed_on > now.date_in_japan() && !notice.reason.is_moving_out() {
             reject("changed_on", "in-the-future", "only a planned moving-out may lie ahead")
         } else {
-            against_register(notice, row.sequence.is_none(), overlay)?
+            match against_register(notice, row.sequence.is_none(), overlay)? {
+                Verdict::Apply => moves.admit(self.code, row)?,
+                other => other,
+            }
         })
+    }
+
+    /// Whether the rule of the epoch in force (規則11条) has this reason.
+    fn in_force(&self, reason: ChangeReason) -> bool {
+        let directory = self.member.directory.as_ref();
+        directory.is_none_or(|directory| reason.is_of(directory.epoch))
+    }
+}
+
+/// Moves between municipalities, as they will stand after the writes of this step.
+struct Moves<'a> {
+    reads: &'a dyn Reads,
+    /// Some arrival is kept: without one, none is looked up for each row.
+    any: bool,
+    /// Filed earlier in the same batch.
+    filed: BTreeMap<RecordCode, Arrival>,
+}
+
+impl Moves<'_> {
+    fn waiting(&self, code: &RecordCode) -> Looked<Option<Arrival>> {
+        match self.filed.get(code) {
+            Some(arrival) => Ok(Some(arrival.clone())),
+            None if !self.any => Ok(None),
+            None => waiting(self.reads, code),
+        }
+    }
+
+    /// A row about somebody whose moving-in waits: the same row again, or one that came too early.
+    fn about(&self, row: &FeedRow, overlay: &Overlay<'_>) -> Looked<Option<Verdict>> {
+        let code = row.notice.previous_code.unwrap_or(row.notice.record.code);
+        let Some(arrival) = self.waiting(&code)? else { return Ok(None) };
+        // Came back under the same code meanwhile: the store forgets the arrival with this group.
+        if overlay.took(&arrival.notice)? {
+            return Ok(None);
+        }
+        Ok(Some(if arrival.notice == row.notice {
+            Verdict::Waits
+        } else {
+            reject(
+                "record_code",
+                "moving-in-waits",
+                "send it again when the former municipality has let the resident go",
+            )
+        }))
+    }
+
+    /// Whether a row that fits the register may be entered at once.
+    fn admit(&self, own: LocalGovernmentCode, row: &FeedRow) -> Looked<Verdict> {
+        let column = "former_municipality_code";
+        let notice = &row.notice;
+        let entry = notice.reason.kind() == ChangeKind::Entry;
+        Ok(match row.former_municipality {
+            Some(former) if notice.reason != ChangeReason::MovedIn || former == own => reject(
+                column,
+                "former-municipality-unexpected",
+                "give it with a moving-in from another municipality only",
+            ),
+            Some(former) if former.is_prefecture() => {
+                reject(column, "not-a-municipality", "give the code of a municipality")
+            }
+            Some(former) => Verdict::Wait(former),
+            None if entry && is_gone(self.reads, &notice.record.code)?.is_some() => reject(
+                column,
+                "released",
+                "the resident was let go to another municipality: send a moving-in from there",
+            ),
+            None => Verdict::Apply,
+        })
+    }
+
+    fn file(&mut self, arrival: Arrival, out: &mut Outbox) -> Looked<()> {
+        let code = arrival.notice.record.code;
+        let value = arrival
+            .encode()
+            .map_err(|_| ReadError::Store("an arrival cannot be encoded".to_owned()))?;
+        let key = code.expose().as_bytes().to_vec();
+        out.write(Write::PutFact { space: Space::Arrival, key, value });
+        self.filed.insert(code, arrival);
+        Ok(())
     }
 }
 

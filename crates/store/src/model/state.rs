@@ -7,18 +7,52 @@ use std::ops::Bound;
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::{Probe, terms};
+use law::retention::provision;
+use law::time::Timestamp;
 use ledger::commitment;
 use node::ports::{Counter, FactPlace, ForeignEntry, HistoryRow, Leaf, OpenEntry, Space, Write};
 use sha2::{Digest as _, Sha256};
 use wire::NodeId;
 
-use crate::row::ResidentRow;
+use crate::erased::Erased;
+use crate::month::Month;
+use crate::row::{ResidentRow, entry_time};
 
 /// One change, complete: performing it again on another copy gives the same.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Write(Write),
-    Leaf { leaf: Leaf, salt: [u8; 32] },
+    Leaf {
+        leaf: Leaf,
+        salt: [u8; 32],
+    },
+    /// Everything whose month of expiry lies before this one.
+    Erase(Month),
+}
+
+/// A row of history: whose, until when, what.
+#[derive(Clone)]
+struct Earlier {
+    person: u64,
+    expires: Month,
+    row: HistoryRow,
+}
+
+/// An own entry; its content goes, its commitment stays.
+#[derive(Clone)]
+struct Kept {
+    leaf: Option<Leaf>,
+    salt: [u8; 32],
+    data: [u8; 32],
+    expires: Month,
+}
+
+/// Another ledger's entry.
+#[derive(Clone)]
+struct Foreign {
+    subject: RecordCode,
+    entry: ForeignEntry,
+    expires: Month,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -34,10 +68,13 @@ pub(super) struct State {
     residents: BTreeMap<u64, ResidentRow>,
     by_code: BTreeMap<String, u64>,
     terms: BTreeMap<(u8, String), BTreeSet<u64>>,
-    /// (person, row), oldest first.
-    history: Vec<(u64, HistoryRow)>,
-    entries: Vec<(Leaf, [u8; 32])>,
-    foreign: Vec<(RecordCode, ForeignEntry)>,
+    /// Removed residents whose rows have an end.
+    expiring: BTreeMap<u64, Month>,
+    /// Oldest first.
+    history: Vec<Earlier>,
+    entries: Vec<Kept>,
+    foreign: Vec<Foreign>,
+    erased_before: Option<Month>,
     queues: BTreeMap<NodeId, Queue>,
     counters: BTreeMap<Counter, u64>,
     requests: BTreeMap<[u8; 16], u64>,
@@ -57,7 +94,14 @@ impl std::fmt::Debug for State {
 impl State {
     pub(super) fn perform(&mut self, op: &Op) {
         match op {
-            Op::Leaf { leaf, salt } => self.entries.push((leaf.clone(), *salt)),
+            Op::Leaf { leaf, salt } => {
+                let data = commitment(salt, &leaf.entry);
+                let expires = self.entry_month(&leaf.entry);
+                self.entries.push(Kept { leaf: Some(leaf.clone()), salt: *salt, data, expires });
+            }
+            Op::Erase(month) => {
+                self.erase(*month);
+            }
             Op::Write(write) => self.write(write),
         }
     }
@@ -66,9 +110,23 @@ impl State {
         match write {
             Write::PutResident(held) => self.put_resident(held),
             Write::ReplaceCode { previous, held } => self.replace_code(previous, held),
-            Write::AppendHistory { code, row } => {
+            Write::ExpireResident { code, until } => {
+                if let Some(id) = self.id_of(code) {
+                    match until {
+                        Some(until) => {
+                            let month = self.open_month(Month::of_date(*until));
+                            self.expiring.insert(id, month);
+                        }
+                        None => {
+                            self.expiring.remove(&id);
+                        }
+                    }
+                }
+            }
+            Write::AppendHistory { code, row, until } => {
+                let expires = self.open_month(Month::of_date(*until));
                 let id = self.id_of(code);
-                self.history.extend(id.map(|id| (id, row.clone())));
+                self.history.extend(id.map(|person| Earlier { person, expires, row: row.clone() }));
             }
             Write::SetCounter(counter, value) => {
                 let kept = self.counters.entry(counter.clone()).or_default();
@@ -93,7 +151,10 @@ impl State {
                 self.requests.retain(|_, until| *until >= before.0);
             }
             Write::PutDirectory(bytes) => self.directory = Some(bytes.clone()),
-            Write::PutForeign { subject, entry } => self.foreign.push((*subject, entry.clone())),
+            Write::PutForeign { subject, entry } => {
+                let expires = self.entry_month(&entry.entry);
+                self.foreign.push(Foreign { subject: *subject, entry: entry.clone(), expires });
+            }
             Write::PutFact { space, key, value } => {
                 self.facts.insert((*space, fact_place(key)), value.clone());
             }
@@ -131,6 +192,45 @@ impl State {
         self.residents.range(first..).take(max).map(|(id, row)| (*id, row.held.clone())).collect()
     }
 
+    /// As the adapter erases: history first, then whoever has none left.
+    pub(super) fn erase(&mut self, month: Month) -> Erased {
+        let mut done = Erased { history: self.history.len(), ..Erased::default() };
+        self.history.retain(|earlier| earlier.expires >= month);
+        done.history -= self.history.len();
+        done.foreign = self.foreign.len();
+        self.foreign.retain(|foreign| foreign.expires >= month);
+        done.foreign -= self.foreign.len();
+        for kept in self.entries.iter_mut().filter(|kept| kept.expires < month) {
+            done.entries += usize::from(kept.leaf.take().is_some());
+        }
+        let ended: Vec<u64> =
+            self.expiring.iter().filter(|(_, end)| **end < month).map(|(id, _)| *id).collect();
+        for id in ended {
+            let later = self.history.iter().filter(|earlier| earlier.person == id);
+            match later.map(|earlier| earlier.expires).max() {
+                Some(longest) => {
+                    self.expiring.insert(id, longest);
+                }
+                None => {
+                    self.remove(id);
+                    done.residents += 1;
+                }
+            }
+        }
+        self.erased_before = self.erased_before.max(Some(month));
+        done
+    }
+
+    fn open_month(&self, month: Month) -> Month {
+        self.erased_before.map_or(month, |erased| month.max(erased))
+    }
+
+    /// Whatever has no time was refused before it came here.
+    fn entry_month(&self, entry: &[u8]) -> Month {
+        let at = entry_time(entry).unwrap_or(Timestamp(0));
+        self.open_month(Month::of_date(provision(at.date_in_japan())))
+    }
+
     fn id_of(&self, code: &RecordCode) -> Option<u64> {
         self.by_code.get(code.expose()).copied()
     }
@@ -157,9 +257,9 @@ impl State {
         let mut codes = self.remove(id).map(|row| row.former).unwrap_or_default();
         if let Some(other) = self.id_of(code) {
             codes.extend(self.remove(other).map(|row| row.former).unwrap_or_default());
-            for (person, _) in &mut self.history {
-                if *person == other {
-                    *person = id;
+            for earlier in &mut self.history {
+                if earlier.person == other {
+                    earlier.person = id;
                 }
             }
         }
@@ -177,6 +277,7 @@ impl State {
 
     fn remove(&mut self, id: u64) -> Option<ResidentRow> {
         let row = self.residents.remove(&id)?;
+        self.expiring.remove(&id);
         self.by_code.remove(row.held.identity.code.expose());
         for term in terms(&row.held.identity) {
             let key = (term.kind.number(), term.text);
@@ -254,7 +355,10 @@ impl State {
     }
 
     fn numbered(&self) -> impl DoubleEndedIterator<Item = (u64, &Leaf, &[u8; 32])> {
-        self.entries.iter().enumerate().map(|(index, (leaf, salt))| (count(index), leaf, salt))
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, kept)| Some((count(index), kept.leaf.as_ref()?, &kept.salt)))
     }
 
     pub(super) fn entries_about(&self, code: &RecordCode, max: usize) -> Vec<OpenEntry> {
@@ -268,28 +372,25 @@ impl State {
     }
 
     pub(super) fn entries_from(&self, first: u64, max: usize) -> Vec<OpenEntry> {
-        self.numbered().skip(place(first)).take(max).map(open).collect()
+        self.numbered().filter(|(index, ..)| *index >= first).take(max).map(open).collect()
     }
 
     pub(super) fn foreign_about(&self, code: &RecordCode, max: usize) -> Vec<ForeignEntry> {
         let codes = self.codes_of(code);
-        let about = self.foreign.iter().rev().filter(|(subject, _)| codes.contains(subject));
-        about.take(max).map(|(_, foreign)| foreign.clone()).collect()
+        let about = self.foreign.iter().rev().filter(|of| codes.contains(&of.subject));
+        about.take(max).map(|of| of.entry.clone()).collect()
     }
 
     pub(super) fn history(&self, code: &RecordCode, max: usize) -> Vec<HistoryRow> {
         let Some(id) = self.id_of(code) else { return Vec::new() };
-        let rows = self.history.iter().rev().filter(|(person, _)| *person == id);
-        rows.take(max).map(|(_, row)| row.clone()).collect()
+        let rows = self.history.iter().rev().filter(|earlier| earlier.person == id);
+        rows.take(max).map(|earlier| earlier.row.clone()).collect()
     }
 
     /// Leaf data `first..until`.
     pub(super) fn leaves(&self, first: u64, until: u64) -> Vec<[u8; 32]> {
-        self.numbered()
-            .skip(place(first))
-            .take(place(until.saturating_sub(first)))
-            .map(|(_, leaf, salt)| commitment(salt, &leaf.entry))
-            .collect()
+        let leaves = self.entries.iter().skip(place(first));
+        leaves.take(place(until.saturating_sub(first))).map(|kept| kept.data).collect()
     }
 }
 

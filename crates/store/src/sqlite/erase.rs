@@ -1,80 +1,448 @@
-//! Erasure of whole cohorts: the key is destroyed, then the rows themselves (S1: 確実な消去).
+//! Erasure of whole cohorts: rows in small transactions, then their keys, then the token's keys for
+//! these terms (S1: 確実な消去). And the yearly renewal of the keys of current rows.
 //!
-//! What must be erased when is not decided here; the caller names the month.
+//! What must be erased when is not decided here; the caller names the month. A crash between any two
+//! steps leaves rows or keys that the next run, or the next start, takes away.
 
 use node::ports::StoreError;
-use rusqlite::{Connection, Params};
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::SqliteStore;
+use super::read::resident_place;
+use crate::erased::Erased;
+use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
-use crate::schema::store_error;
+use crate::row::ResidentRow;
+use crate::schema::{store_error, to_sql};
+use crate::seal;
 
-/// How much an erasure took away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Erased {
-    /// Cohort keys destroyed.
-    pub cohorts: usize,
-    /// History rows removed.
-    pub history: usize,
-    /// Own entries whose content was removed; their commitments stay, so the ledger still verifies.
-    pub entries: usize,
-    /// Other ledgers' entries removed.
-    pub foreign: usize,
-}
+/// Rows that one pass looks at for a key that is to be given up: bounds the time between groups.
+const ROWS_LOOKED_AT_COUNT_MAX: i64 = 2_048;
+
+/// Name of the month before which everything is erased, in `counter`.
+pub(super) const ERASED_BEFORE_NAME: &str = "erased-before";
 
 impl SqliteStore {
-    /// Destroy everything whose month of expiry lies before `month`: keys, rows and index terms.
+    /// What [`SqliteStore::erase_cohorts_before`] would take away now.
     ///
-    /// A copy of the database made earlier still holds the wrapped keys: backups have to be kept
-    /// without the `cohort` table, or for shorter than a month.
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn erasable_before(&self, month: Month) -> Result<Erased, StoreError> {
+        let count = |sql: &str| -> Result<usize, StoreError> {
+            self.db
+                .query_row(sql, [month.number()], |row| row.get::<_, i64>(0))
+                .map(|found| usize::try_from(found).unwrap_or(0))
+                .map_err(store_error)
+        };
+        Ok(Erased {
+            residents: count(&format!(
+                "SELECT count(*) FROM resident WHERE epoch >= {EXPIRY_EPOCH_MIN} AND epoch < ?1"
+            ))?,
+            history: count("SELECT count(*) FROM history WHERE cohort < ?1")?,
+            entries: count("SELECT count(*) FROM entry WHERE cohort < ?1 AND sealed IS NOT NULL")?,
+            foreign: count("SELECT count(*) FROM foreign_entry WHERE cohort < ?1")?,
+            cohorts: count("SELECT count(*) FROM cohort WHERE month < ?1")?,
+        })
+    }
+
+    /// Erase at most `rows_max` rows whose month of expiry lies before `month`, in one transaction;
+    /// their keys stay. Nothing in the answer means that no such row is left.
     ///
     /// # Errors
     /// As for a commit; refused while a group is open.
-    pub fn erase_cohorts_before(&mut self, month: Month) -> Result<Erased, StoreError> {
+    pub fn erase_some_before(
+        &mut self,
+        month: Month,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<Erased, StoreError> {
+        self.in_transaction(|store| store.erase_rows(month, rows_max, dice))
+    }
+
+    /// Destroy the keys of every cohort before `month`, none of whose rows may be left: first in the
+    /// database, then in the token. From here on no copy of the rows opens.
+    ///
+    /// # Errors
+    /// As for a commit; refused while a group is open or rows are left. `Key` when the token did not
+    /// destroy its own: the next run does.
+    pub fn erase_keys_before(&mut self, month: Month) -> Result<Erased, StoreError> {
+        let left = self.erasable_before(month)?;
+        if left.rows() != 0 {
+            return Err(StoreError::Io("rows of these months are left; erase them first".into()));
+        }
+        let cohorts = self.in_transaction(|store| {
+            store.run(
+                "INSERT INTO counter (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                params![ERASED_BEFORE_NAME, month.number()],
+            )?;
+            store.delete("DELETE FROM cohort WHERE month < ?1", [month.number()])
+        })?;
+        self.keys.set_erased_before(month);
+        self.empty_log()?;
+        self.destroy_ended_keys()?;
+        Ok(Erased { cohorts, ..Erased::default() })
+    }
+
+    /// Destroy everything whose month of expiry lies before `month`: rows, index terms, keys.
+    ///
+    /// # Errors
+    /// As for its parts.
+    pub fn erase_cohorts_before(
+        &mut self,
+        month: Month,
+        dice: law::Dice<'_>,
+    ) -> Result<Erased, StoreError> {
+        let mut all = Erased::default();
+        loop {
+            let some = self.erase_some_before(month, 4_096, &mut *dice)?;
+            if some.rows() == 0 {
+                break;
+            }
+            all.add(&some);
+        }
+        all.add(&self.erase_keys_before(month)?);
+        Ok(all)
+    }
+
+    /// Have the token destroy what it still holds for terms that are over: at every start, too, so
+    /// that a run that was cut short is finished.
+    pub(super) fn destroy_ended_keys(&self) -> Result<usize, StoreError> {
+        self.keys.destroy_ended(&self.db, self.row_epoch()?)
+    }
+
+    pub(super) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.require_idle()?;
         self.db.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
-        let erased = erase(&self.db, month)
-            .and_then(|erased| self.db.execute_batch("COMMIT").map(|()| erased));
-        if erased.is_err() {
+        let done = work(self)
+            .and_then(|value| self.db.execute_batch("COMMIT").map(|()| value).map_err(store_error));
+        if done.is_err() {
             self.abandon();
         }
-        let erased = erased.map_err(store_error)?;
-        self.keys.forget_cohorts();
-        // The write-ahead log still holds the old pages; emptying it leaves the overwritten ones.
-        self.db
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-            .map_err(store_error)
-            .and_then(|busy| match busy {
-                0 => Ok(erased),
-                _ => Err(StoreError::Io(
-                    "rows are erased, but a reader keeps the log from being emptied; erase again"
-                        .into(),
-                )),
-            })
+        done
     }
-}
 
-fn erase(db: &Connection, month: Month) -> rusqlite::Result<Erased> {
-    let month = [month.number()];
-    // Terms first: they are found through the rows.
-    run(
-        db,
-        "DELETE FROM entry_subject WHERE idx IN
-         (SELECT idx FROM entry WHERE cohort < ?1 AND sealed IS NOT NULL)",
-        month,
-    )?;
-    Ok(Erased {
-        entries: run(
-            db,
-            "UPDATE entry SET sealed = NULL WHERE cohort < ?1 AND sealed IS NOT NULL",
-            month,
-        )?,
-        history: run(db, "DELETE FROM history WHERE cohort < ?1", month)?,
-        foreign: run(db, "DELETE FROM foreign_entry WHERE cohort < ?1", month)?,
-        cohorts: run(db, "DELETE FROM cohort WHERE month < ?1", month)?,
-    })
-}
+    /// The write-ahead log still holds the old pages; emptying it leaves the overwritten ones. A
+    /// reader in another process may hold it: then the pages go with the next run, and until then
+    /// the token's key for them is gone already.
+    fn empty_log(&self) -> Result<(), StoreError> {
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(store_error)
+    }
 
-fn run(db: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-    db.execute(sql, params)
+    fn delete(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        self.db.prepare_cached(sql).and_then(|mut s| s.execute(params)).map_err(store_error)
+    }
+
+    fn erase_rows(
+        &mut self,
+        month: Month,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<Erased, StoreError> {
+        let before = month.number();
+        let room = |done: &Erased| {
+            to_sql(u64::try_from(rows_max.saturating_sub(done.rows())).unwrap_or(u64::MAX))
+        };
+        let mut done = Erased {
+            history: self.delete(
+                "DELETE FROM history WHERE id IN
+                 (SELECT id FROM history WHERE cohort < ?1 LIMIT ?2)",
+                params![before, to_sql(u64::try_from(rows_max).unwrap_or(u64::MAX))],
+            )?,
+            ..Erased::default()
+        };
+        done.foreign = self.delete(
+            "DELETE FROM foreign_entry WHERE id IN
+             (SELECT id FROM foreign_entry WHERE cohort < ?1 LIMIT ?2)",
+            params![before, room(&done)],
+        )?;
+        done.entries = self.erase_entries(before, room(&done))?;
+        // Last: by now no history of theirs is left that has ended.
+        done.residents = self.erase_residents(before, room(&done), dice)?;
+        Ok(done)
+    }
+
+    /// The commitments stay, so the ledger still verifies.
+    fn erase_entries(&self, before: i32, max: i64) -> Result<usize, StoreError> {
+        let ended: Vec<i64> = self.column(
+            "SELECT idx FROM entry WHERE cohort < ?1 AND sealed IS NOT NULL LIMIT ?2",
+            params![before, max],
+        )?;
+        for index in &ended {
+            self.run("DELETE FROM entry_subject WHERE idx = ?1", [index])?;
+            self.run("UPDATE entry SET sealed = NULL WHERE idx = ?1", [index])?;
+        }
+        Ok(ended.len())
+    }
+
+    fn erase_residents(
+        &self,
+        before: i32,
+        max: i64,
+        dice: law::Dice<'_>,
+    ) -> Result<usize, StoreError> {
+        let sql = format!(
+            "SELECT id FROM resident WHERE epoch >= {EXPIRY_EPOCH_MIN} AND epoch < ?1 LIMIT ?2"
+        );
+        let mut erased = 0usize;
+        loop {
+            let room = max.saturating_sub(to_sql(u64::try_from(erased).unwrap_or(u64::MAX)));
+            let ended: Vec<i64> = self.column(&sql, params![before, room])?;
+            if ended.is_empty() {
+                return Ok(erased);
+            }
+            for id in ended {
+                erased += usize::from(self.erase_resident(id, &mut *dice)?);
+            }
+        }
+    }
+
+    /// Somebody of whom something else is still to be kept stays findable for as long.
+    fn erase_resident(&self, id: i64, dice: law::Dice<'_>) -> Result<bool, StoreError> {
+        let Some(row) = self.resident_row(id)? else { return Ok(false) };
+        let longest: Option<i32> = self
+            .db
+            .prepare_cached("SELECT max(cohort) FROM history WHERE resident = ?1")
+            .and_then(|mut s| s.query_row([id], |row| row.get(0)))
+            .map_err(store_error)?;
+        match longest {
+            Some(month) => {
+                let epoch = epoch_of_expiry(Month::from_number(month));
+                self.reseal(id, &row, epoch, dice).map(|()| false)
+            }
+            None => self.delete_resident(id, &row).map(|()| true),
+        }
+    }
+
+    /// Take up rows that were sealed under keys of earlier epochs than `keep_from`, at most
+    /// `rows_max` of them, and destroy those keys once none is left. So a copy made long ago holds
+    /// current rows that nobody can open, also of those who changed or left since. `true`: done.
+    ///
+    /// # Errors
+    /// As for a commit; refused while a group is open.
+    pub fn renew_rows(
+        &mut self,
+        year: u32,
+        keep_from: u32,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<bool, StoreError> {
+        if self.row_epoch()? < year {
+            self.begin_row_epoch(year)?;
+        }
+        let old = keep_from.min(self.row_epoch()?);
+        let names = self.old_row_keys(old)?;
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let after = self.renewed_up_to;
+        let upto = after.saturating_add(ROWS_LOOKED_AT_COUNT_MAX);
+        let last =
+            self.in_transaction(|store| store.renew_between(old, after, upto, rows_max, dice))?;
+        self.renewed_up_to = last;
+        if self.next_id("SELECT max(id) FROM resident")? > last.saturating_add(1) {
+            return Ok(false);
+        }
+        self.renewed_up_to = 0;
+        self.in_transaction(|store| {
+            for name in &names {
+                store.run("DELETE FROM meta WHERE name = ?1", [name])?;
+            }
+            Ok(())
+        })?;
+        self.empty_log()?;
+        self.destroy_ended_keys()?;
+        Ok(true)
+    }
+
+    /// The rows `(after, upto]` that are older than `old`; how far it came.
+    fn renew_between(
+        &self,
+        old: u32,
+        after: i64,
+        upto: i64,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<i64, StoreError> {
+        let max = to_sql(u64::try_from(rows_max).unwrap_or(u64::MAX));
+        let ids: Vec<i64> = self.column(
+            "SELECT id FROM resident WHERE id > ?1 AND id <= ?2 AND epoch < ?3 ORDER BY id LIMIT ?4",
+            params![after, upto, old, max],
+        )?;
+        let epoch = self.row_epoch()?;
+        for id in &ids {
+            if let Some(row) = self.resident_row(*id)? {
+                self.reseal(*id, &row, epoch, &mut *dice)?;
+            }
+        }
+        let full = ids.len() >= rows_max;
+        Ok(ids.last().copied().filter(|_| full).unwrap_or(upto))
+    }
+
+    /// Names of the kept keys of epochs before this one.
+    fn old_row_keys(&self, before: u32) -> Result<Vec<String>, StoreError> {
+        let prefix = row_key_name(0);
+        let prefix = prefix.trim_end_matches('0');
+        let names: Vec<String> =
+            self.column("SELECT name FROM meta WHERE substr(name, 1, length(?1)) = ?1", [prefix])?;
+        let is_old = |name: &String| {
+            let epoch = name.strip_prefix(prefix).and_then(|epoch| epoch.parse::<u32>().ok());
+            epoch.is_some_and(|epoch| epoch < before)
+        };
+        Ok(names.into_iter().filter(is_old).collect())
+    }
+
+    /// Start a new row epoch: rows written from now on are sealed under a key of their own.
+    ///
+    /// # Errors
+    /// As for a commit; refused while a group is open.
+    pub fn begin_row_epoch(&mut self, epoch: u32) -> Result<(), StoreError> {
+        if expiry_in_epoch(epoch).is_some() {
+            return Err(StoreError::Io("a row epoch is a year, not a month".into()));
+        }
+        self.in_transaction(|store| {
+            store.run(
+                "INSERT INTO counter (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                params![super::EPOCH_NAME, epoch],
+            )
+        })
+    }
+
+    /// After an older copy was put back: whatever the token can no longer open is expired, and goes.
+    /// Says how much that was.
+    ///
+    /// # Errors
+    /// As for a commit; refused while a group is open.
+    pub fn drop_unreadable(&mut self, year: u32) -> Result<Erased, StoreError> {
+        if self.keys.row(&self.db, self.row_epoch()?).map_err(from_read)?.is_none() {
+            self.begin_row_epoch(year.max(self.row_epoch()?.saturating_add(1)))?;
+        }
+        let months: Vec<i32> = self.column(
+            "SELECT month FROM cohort UNION SELECT cohort FROM history
+             UNION SELECT cohort FROM foreign_entry
+             UNION SELECT cohort FROM entry WHERE sealed IS NOT NULL",
+            [],
+        )?;
+        let mut gone = Vec::new();
+        for month in months {
+            let of = Month::from_number(month);
+            if self.keys.cohort(&self.db, of).map_err(from_read)?.is_none() {
+                gone.push(month);
+            }
+        }
+        let epochs: Vec<u32> = self.column("SELECT DISTINCT epoch FROM resident", [])?;
+        let mut closed = Vec::new();
+        for epoch in epochs {
+            if self.keys.row(&self.db, epoch).map_err(from_read)?.is_none() {
+                closed.push(epoch);
+            }
+        }
+        let dropped = self.in_transaction(|store| store.drop_rows(&gone, &closed))?;
+        self.empty_log()?;
+        Ok(dropped)
+    }
+
+    fn drop_rows(&self, months: &[i32], epochs: &[u32]) -> Result<Erased, StoreError> {
+        let mut done = Erased::default();
+        for month in months {
+            self.run(
+                "DELETE FROM entry_subject WHERE idx IN
+                 (SELECT idx FROM entry WHERE cohort = ?1 AND sealed IS NOT NULL)",
+                [month],
+            )?;
+            done.entries += self.delete(
+                "UPDATE entry SET sealed = NULL WHERE cohort = ?1 AND sealed IS NOT NULL",
+                [month],
+            )?;
+            done.history += self.delete("DELETE FROM history WHERE cohort = ?1", [month])?;
+            done.foreign += self.delete("DELETE FROM foreign_entry WHERE cohort = ?1", [month])?;
+            done.cohorts += self.delete("DELETE FROM cohort WHERE month = ?1", [month])?;
+        }
+        for epoch in epochs {
+            // Their terms cannot be computed any more, so they are found through the rows.
+            const OF_EPOCH: &str = "(SELECT id FROM resident WHERE epoch = ?1)";
+            for table in ["term", "history"] {
+                let sql = format!("DELETE FROM {table} WHERE resident IN {OF_EPOCH}");
+                self.run(&sql, [epoch])?;
+            }
+            done.residents += self.delete("DELETE FROM resident WHERE epoch = ?1", [epoch])?;
+            self.run("DELETE FROM meta WHERE name = ?1", [row_key_name(*epoch)])?;
+        }
+        self.recount_residents()?;
+        Ok(done)
+    }
+
+    fn recount_residents(&self) -> Result<(), StoreError> {
+        let ids: Vec<i64> = self.column("SELECT id FROM resident", [])?;
+        let mut present = 0i64;
+        for id in ids {
+            let row = self.resident_row(id)?;
+            present += i64::from(row.is_some_and(|row| !row.held.removed));
+        }
+        self.run(
+            "INSERT INTO counter (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            params![super::read::RESIDENTS_NAME, present],
+        )
+    }
+
+    /// The month before which everything is erased.
+    #[must_use]
+    pub fn erased_before(&self) -> Month {
+        self.keys.erased_before()
+    }
+
+    pub(super) fn erased_before_held(&self) -> Result<Month, StoreError> {
+        let kept: Option<i32> = self
+            .db
+            .prepare_cached("SELECT value FROM counter WHERE name = ?1")
+            .and_then(|mut s| s.query_row([ERASED_BEFORE_NAME], |row| row.get(0)).optional())
+            .map_err(store_error)?;
+        Ok(Month::from_number(kept.unwrap_or(0)))
+    }
+
+    /// One row, opened.
+    fn resident_row(&self, id: i64) -> Result<Option<ResidentRow>, StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT id, epoch, sealed FROM resident WHERE id = ?1")
+            .map_err(store_error)?;
+        let mut rows = statement.query([id]).map_err(store_error)?;
+        let Some(row) = rows.next().map_err(store_error)? else { return Ok(None) };
+        self.resident_in(row).map(|(_, row)| Some(row)).map_err(from_read)
+    }
+
+    /// Seal a row under another key; nothing else of it changes.
+    pub(super) fn reseal(
+        &self,
+        id: i64,
+        row: &ResidentRow,
+        epoch: u32,
+        dice: law::Dice<'_>,
+    ) -> Result<(), StoreError> {
+        let cipher = self.keys.row_to_write(&self.db, epoch, &mut *dice)?;
+        let plain = row.encode().map_err(|_| super::write::too_long("resident"))?;
+        let sealed = seal::seal(&cipher, &resident_place(id, epoch), &plain, dice)
+            .map_err(|_| super::write::too_long("resident"))?;
+        self.run(
+            "UPDATE resident SET epoch = ?2, sealed = ?3 WHERE id = ?1",
+            params![id, epoch, sealed],
+        )
+    }
+
+    fn column<T: rusqlite::types::FromSql>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<T>, StoreError> {
+        let first = |row: &Row<'_>| row.get(0);
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_map(params, first)?.collect())
+            .map_err(store_error)
+    }
 }

@@ -4,8 +4,11 @@
 //! token can read everything. Look-ups are in `read`, changes in `write`, the published ledger in
 //! `publish`, erasure in `erase`, checking in `fsck`.
 
+mod bulk;
 mod erase;
+mod facts;
 mod fsck;
+mod keytable;
 mod publish;
 mod read;
 mod write;
@@ -14,12 +17,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
-pub use erase::Erased;
 pub(crate) use write::{entry_without_time, history_of_no_one};
 
-use crate::keyring::Keyring;
+use crate::keyring::{KeyTable as _, Keyring};
 use crate::keys::KeySource;
 use crate::ledger_files::LedgerDirectory;
 use crate::schema::{self, Access, store_error};
@@ -55,6 +57,8 @@ pub struct SqliteStore {
     access: Access,
     /// Entries that are durable; what may be published.
     entries_committed: u64,
+    /// How far a renewal of old rows has come; begun anew after a restart.
+    renewed_up_to: i64,
     /// Held for as long as the store is open: one writing process per store.
     _lock: Option<File>,
 }
@@ -121,28 +125,16 @@ impl SqliteStore {
             group: Group::Idle,
             access,
             entries_committed: 0,
+            renewed_up_to: 0,
             _lock: lock,
         };
         store.entries_committed = store.entries_held()?;
+        store.keys.set_erased_before(store.erased_before_held()?);
+        if access == Access::ReadWrite {
+            store.destroy_ended_keys()?;
+        }
         store.adopt_published()?;
         Ok(store)
-    }
-
-    /// Start a new row epoch: rows written from now on are sealed under a key of their own.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn begin_row_epoch(&mut self) -> Result<u32, StoreError> {
-        self.require_idle()?;
-        let next = self.row_epoch()?.saturating_add(1);
-        self.db
-            .execute(
-                "INSERT INTO counter (name, value) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                params![EPOCH_NAME, next],
-            )
-            .map_err(store_error)?;
-        Ok(next)
     }
 
     /// Bound the database file: beyond it a write fails as on a full disk, and a disk shared with
@@ -272,11 +264,7 @@ fn initialise(
 ) -> Result<Keyring, StoreError> {
     db.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
     let keys = Keyring::create(db, key_source, dice).and_then(|keys| {
-        db.execute(
-            "INSERT INTO meta (name, value) VALUES (?1, ?2)",
-            params![ORIGIN_NAME, origin.as_bytes()],
-        )
-        .map_err(store_error)?;
+        db.keep_named(ORIGIN_NAME, origin.as_bytes())?;
         db.execute_batch("COMMIT").map_err(store_error)?;
         Ok(keys)
     });

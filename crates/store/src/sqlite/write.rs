@@ -3,7 +3,8 @@
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::terms;
-use law::time::Timestamp;
+use law::retention::provision;
+use law::time::{Date, Timestamp};
 use ledger::commitment;
 use node::ports::{ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, StoreError, Write};
 use rusqlite::{Params, params};
@@ -13,9 +14,9 @@ use super::read::{
     RESIDENTS_NAME, cohort_row, counter_name, history_key, queue_place, resident_place,
 };
 use crate::codec::RowFault;
-use crate::keyring::from_read;
+use crate::keyring::{epoch_of_expiry, from_read};
 use crate::keys::Domain;
-use crate::month::{ENTRY_RETENTION_MONTHS, HISTORY_RETENTION_MONTHS, Month};
+use crate::month::Month;
 use crate::row::{EntryRow, ForeignRow, ResidentRow, encode_history, entry_time};
 use crate::schema::{store_error, to_sql};
 use crate::seal::{self, SealError};
@@ -35,8 +36,8 @@ impl SqliteStore {
         }
         // History belongs to whoever has the code when all is applied, so it comes last.
         for write in writes {
-            if let Write::AppendHistory { code, row } = write {
-                self.append_history(code, row, dice)?;
+            if let Write::AppendHistory { code, row, until } = write {
+                self.append_history(code, row, *until, dice)?;
             }
         }
         let mut next = self.entries_held()?;
@@ -56,6 +57,7 @@ impl SqliteStore {
         match write {
             Write::PutResident(held) => self.put_resident(held, dice),
             Write::ReplaceCode { previous, held } => self.replace_code(previous, held, dice),
+            Write::ExpireResident { code, until } => self.expire_resident(code, *until, dice),
             Write::AppendHistory { .. } => Ok(()),
             Write::SetCounter(counter, value) => {
                 // Monotonic: a counter that went back would let old messages be applied again.
@@ -81,16 +83,18 @@ impl SqliteStore {
                 params![bytes],
             ),
             Write::PutForeign { subject, entry } => self.put_foreign(subject, entry, dice),
+            Write::PutFact { space, key, value } => self.put_fact(*space, key, value, dice),
+            Write::DropFact { space, key } => self.drop_fact(*space, key),
         }
     }
 
-    fn run(&self, sql: &str, params: impl Params) -> Result<(), StoreError> {
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(sql).map_err(store_error)?;
         statement.execute(params).map(|_| ()).map_err(store_error)
     }
 
     /// The next free number of a table whose rows are numbered.
-    fn next_id(&self, sql: &'static str) -> Result<i64, StoreError> {
+    pub(super) fn next_id(&self, sql: &'static str) -> Result<i64, StoreError> {
         self.db
             .prepare_cached(sql)
             .and_then(|mut s| s.query_row([], |row| row.get::<_, Option<i64>>(0)))
@@ -143,6 +147,22 @@ impl SqliteStore {
         self.count_residents(present(&old.held), present(&new.held))
     }
 
+    /// The row of somebody who was removed is sealed under the key of its month of expiry, which is
+    /// destroyed with that month; whoever is not held has no row to expire.
+    fn expire_resident(
+        &self,
+        code: &RecordCode,
+        until: Option<Date>,
+        dice: law::Dice<'_>,
+    ) -> Result<(), StoreError> {
+        let Some((id, row)) = self.find(code).map_err(from_read)? else { return Ok(()) };
+        let epoch = match until {
+            Some(until) => epoch_of_expiry(self.keys.open_month(Month::of_date(until))),
+            None => self.row_epoch()?,
+        };
+        self.reseal(id, &row, epoch, dice)
+    }
+
     /// The person keeps the row, and with it the history, under a new code (法30条の3).
     fn replace_code(
         &self,
@@ -168,7 +188,7 @@ impl SqliteStore {
         self.rewrite_resident(id, &old, &ResidentRow::new(held.clone(), codes), dice)
     }
 
-    fn delete_resident(&self, id: i64, row: &ResidentRow) -> Result<(), StoreError> {
+    pub(super) fn delete_resident(&self, id: i64, row: &ResidentRow) -> Result<(), StoreError> {
         for (digest, kind) in self.terms_of(&row.held) {
             self.delete_term(digest, kind, id)?;
         }
@@ -196,14 +216,14 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn seal_resident(
+    pub(super) fn seal_resident(
         &self,
         id: i64,
         row: &ResidentRow,
         dice: law::Dice<'_>,
     ) -> Result<(u32, Vec<u8>), StoreError> {
         let epoch = self.row_epoch()?;
-        let cipher = self.keys.row(epoch).map_err(|error| StoreError::Key(error.to_string()))?;
+        let cipher = self.keys.row_to_write(&self.db, epoch, dice)?;
         let plain = row.encode().map_err(|RowFault| too_long("resident"))?;
         let sealed = seal::seal(&cipher, &resident_place(id, epoch), &plain, dice)
             .map_err(|_: SealError| too_long("resident"))?;
@@ -234,7 +254,7 @@ impl SqliteStore {
         )
     }
 
-    fn count_residents(&self, before: i64, after: i64) -> Result<(), StoreError> {
+    pub(super) fn count_residents(&self, before: i64, after: i64) -> Result<(), StoreError> {
         if before == after {
             return Ok(());
         }
@@ -249,11 +269,12 @@ impl SqliteStore {
         &self,
         code: &RecordCode,
         row: &HistoryRow,
+        until: Date,
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
         let (resident, _) = self.find(code).map_err(from_read)?.ok_or_else(history_of_no_one)?;
         let id = self.next_id("SELECT max(id) FROM history")?;
-        let month = Month::of_expiry(row.recorded_at, HISTORY_RETENTION_MONTHS);
+        let month = self.keys.open_month(Month::of_date(until));
         let plain = encode_history(row).map_err(|RowFault| too_long("history"))?;
         let sealed =
             self.seal_in_cohort("history", &history_key(id, resident), month, &plain, dice)?;
@@ -265,7 +286,7 @@ impl SqliteStore {
 
     fn append_leaf(&self, index: u64, leaf: &Leaf, dice: law::Dice<'_>) -> Result<(), StoreError> {
         let index = to_sql(index);
-        let month = entry_month(&leaf.entry)?;
+        let month = self.keys.open_month(entry_month(&leaf.entry)?);
         let mut salt = [0u8; 32];
         dice(&mut salt);
         let data = commitment(&salt, &leaf.entry);
@@ -292,7 +313,7 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
         let id = self.next_id("SELECT max(id) FROM foreign_entry")?;
-        let month = entry_month(&foreign.entry)?;
+        let month = self.keys.open_month(entry_month(&foreign.entry)?);
         let row = ForeignRow { subject: *subject, foreign: foreign.clone() };
         let plain = row.encode().map_err(|RowFault| too_long("foreign_entry"))?;
         let sealed =
@@ -359,7 +380,7 @@ fn present(held: &Held) -> i64 {
 /// The cohort of an entry, by the time written in it.
 fn entry_month(entry: &[u8]) -> Result<Month, StoreError> {
     entry_time(entry)
-        .map(|at| Month::of_expiry(at, ENTRY_RETENTION_MONTHS))
+        .map(|at| Month::of_date(provision(at.date_in_japan())))
         .map_err(|RowFault| entry_without_time())
 }
 

@@ -1,12 +1,14 @@
 //! What every contract test runs on: a store that can crash and start again, real or model.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::{Signer, SigningKey};
 use ledger::checkpoint::Checkpoint;
 use ledger::note::{NoteSigner, SignError, VerifierKey};
 use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
-use store::{KeyError, KeySource, ModelStore, Publish, SqliteStore};
+use store::{Erased, KeyError, KeySource, ModelStore, Month, Publish, SqliteStore};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -30,6 +32,115 @@ impl KeySource for TestToken {
             }
             _ => Err(KeyError("wrapped by another token".into())),
         }
+    }
+
+    fn retention_create(&self, _: &str) -> Result<(), KeyError> {
+        Ok(())
+    }
+
+    fn retention_wrap(&self, _: &str, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        self.wrap(plain, nonce)
+    }
+
+    fn retention_unwrap(
+        &self,
+        _: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        self.unwrap(wrapped).map(Some)
+    }
+
+    fn retention_destroy(&self, _: &str) -> Result<(), KeyError> {
+        Ok(())
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, KeyError> {
+        Ok(Vec::new())
+    }
+
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
+        Arc::new(Self(self.0))
+    }
+}
+
+/// The same token, which knows which keys for terms it still has; it can be made to fail.
+#[derive(Clone, Default)]
+pub(crate) struct TermToken(Arc<Mutex<Terms>>);
+
+#[derive(Default)]
+struct Terms {
+    names: BTreeSet<String>,
+    /// Destroying a key fails from now on.
+    stuck: bool,
+}
+
+impl TermToken {
+    const INNER: TestToken = TestToken(0x5a);
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap().names.iter().cloned().collect()
+    }
+
+    pub(crate) fn stick(&self, stuck: bool) {
+        self.0.lock().unwrap().stuck = stuck;
+    }
+
+    fn require(&self, name: &str) -> Result<(), KeyError> {
+        let held = self.0.lock().unwrap().names.contains(name);
+        if held { Ok(()) } else { Err(KeyError(format!("no key {name}"))) }
+    }
+}
+
+impl KeySource for TermToken {
+    fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        Self::INNER.wrap(plain, nonce)
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Self::INNER.unwrap(wrapped)
+    }
+
+    fn retention_create(&self, name: &str) -> Result<(), KeyError> {
+        self.0.lock().unwrap().names.insert(name.to_owned());
+        Ok(())
+    }
+
+    fn retention_wrap(
+        &self,
+        name: &str,
+        plain: &[u8],
+        nonce: [u8; 12],
+    ) -> Result<Vec<u8>, KeyError> {
+        self.require(name)?;
+        Self::INNER.wrap(plain, nonce)
+    }
+
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        if self.require(name).is_err() {
+            return Ok(None);
+        }
+        Self::INNER.unwrap(wrapped).map(Some)
+    }
+
+    fn retention_destroy(&self, name: &str) -> Result<(), KeyError> {
+        let mut terms = self.0.lock().unwrap();
+        if terms.stuck {
+            return Err(KeyError("the device is out".into()));
+        }
+        terms.names.remove(name);
+        Ok(())
+    }
+
+    fn retention_names(&self) -> Result<Vec<String>, KeyError> {
+        Ok(self.names())
+    }
+
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
+        Arc::new(self.clone())
     }
 }
 
@@ -101,6 +212,8 @@ pub(crate) trait Bench {
     fn rollback(&mut self);
     fn publish(&mut self, signer: &dyn NoteSigner) -> Result<Checkpoint, StoreError>;
     fn unpublished(&self) -> u64;
+    /// Erase what expired before the month.
+    fn erase(&mut self, month: Month) -> Result<Erased, StoreError>;
     /// Lose the open group and start again.
     fn crash(&mut self);
 
@@ -125,12 +238,14 @@ pub(crate) struct SqliteBench {
     pub(crate) dir: TempDir,
     pub(crate) store: Option<SqliteStore>,
     pub(crate) dice: TestDice,
+    pub(crate) token: TermToken,
 }
 
 impl SqliteBench {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut bench = Self { dir, store: None, dice: TestDice(1) };
+        let token = TermToken::default();
+        let mut bench = Self { dir, store: None, dice: TestDice(1), token };
         bench.open().unwrap();
         bench
     }
@@ -149,7 +264,7 @@ impl SqliteBench {
         let store = SqliteStore::open(
             &self.dir.path().join("store.db"),
             &self.dir.path().join("ledger"),
-            &TestToken(0x5a),
+            &self.token,
             ORIGIN,
             &mut dice,
         )?;
@@ -194,6 +309,11 @@ impl Bench for SqliteBench {
 
     fn unpublished(&self) -> u64 {
         self.store().unpublished()
+    }
+
+    fn erase(&mut self, month: Month) -> Result<Erased, StoreError> {
+        let dice = &mut self.dice;
+        self.store.as_mut().unwrap().erase_cohorts_before(month, &mut |out| dice.fill(out))
     }
 
     fn crash(&mut self) {
@@ -241,6 +361,10 @@ impl Bench for ModelBench {
 
     fn unpublished(&self) -> u64 {
         self.store.unpublished()
+    }
+
+    fn erase(&mut self, month: Month) -> Result<Erased, StoreError> {
+        self.store.erase_cohorts_before(month)
     }
 
     fn crash(&mut self) {

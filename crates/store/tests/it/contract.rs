@@ -9,12 +9,18 @@ use node::ports::{Counter, Reads, StoreError, Write};
 use wire::NodeId;
 
 use crate::bench::{Bench, ModelBench, ORIGIN, SqliteBench, TestSigner, signer};
-use crate::people::{NOW, code, entry, foreign, held, history, moved, provision_text, removed};
+use crate::postgres_bench::PostgresBench;
+use crate::people::{
+    NOW, code, entry, foreign, held, history, kept, moved, provision_text, removed,
+};
 
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[test] fn $name() { super::$name(&mut super::SqliteBench::new()); })*
+        }
+        mod postgres {
+            $(#[test] fn $name() { super::$name(&mut super::PostgresBench::new()); })*
         }
         mod model {
             $(#[test] fn $name() { super::$name(&mut super::ModelBench::new()); })*
@@ -101,12 +107,12 @@ fn candidates_come_by_legal_keys_only_and_are_bounded(b: &mut dyn Bench) {
 
 fn a_new_code_takes_history_and_entries_along(b: &mut dyn Bench) {
     let new = held(50);
-    b.put(&[put(1), Write::AppendHistory { code: code(1), row: history(1, NOW) }]);
+    b.put(&[put(1), Write::AppendHistory { code: code(1), row: history(1, NOW), until: kept() }]);
     b.put(&[Write::PutForeign { subject: code(1), entry: foreign(1, NOW) }]);
     b.record(&[entry(1, &[1])]);
     // History may be named by the new code before the code is replaced in the same call.
     b.put(&[
-        Write::AppendHistory { code: code(50), row: history(2, NOW) },
+        Write::AppendHistory { code: code(50), row: history(2, NOW), until: kept() },
         Write::ReplaceCode { previous: code(1), held: new.clone() },
     ]);
     b.record(&[entry(2, &[50])]);
@@ -129,8 +135,8 @@ fn a_new_code_takes_history_and_entries_along(b: &mut dyn Bench) {
 fn two_codes_that_become_one_person(b: &mut dyn Bench) {
     b.put(&[put(1), put(2), put(3)]);
     b.put(&[
-        Write::AppendHistory { code: code(1), row: history(1, NOW) },
-        Write::AppendHistory { code: code(2), row: history(2, NOW) },
+        Write::AppendHistory { code: code(1), row: history(1, NOW), until: kept() },
+        Write::AppendHistory { code: code(2), row: history(2, NOW), until: kept() },
     ]);
     b.put(&[Write::ReplaceCode { previous: code(1), held: held(2) }]);
     assert_eq!(b.reads().residents_count().unwrap(), 2);
@@ -145,12 +151,13 @@ fn two_codes_that_become_one_person(b: &mut dyn Bench) {
 }
 
 fn history_needs_a_person_and_comes_newest_first(b: &mut dyn Bench) {
-    let append = |n: u64| Write::AppendHistory { code: code(1), row: history(n, NOW) };
+    let append =
+        |n: u64| Write::AppendHistory { code: code(1), row: history(n, NOW), until: kept() };
     b.put(&[append(5), put(1)]);
     b.put(&[append(6), append(7)]);
     let found = b.reads().history(&code(1), 2).unwrap();
     assert_eq!(found, vec![history(7, NOW), history(6, NOW)]);
-    let orphan = Write::AppendHistory { code: code(9), row: history(9, NOW) };
+    let orphan = Write::AppendHistory { code: code(9), row: history(9, NOW), until: kept() };
     assert!(matches!(b.try_apply(&[orphan], &[]), Err(StoreError::Damaged(_))));
 }
 

@@ -193,9 +193,9 @@ fn another_token_another_origin_and_another_program_are_refused() {
     assert!(matches!(try_open(1, ORIGIN), Err(StoreError::Key(_))));
     assert!(matches!(try_open(0x5a, "jukinet.example/other"), Err(StoreError::Damaged(_))));
     let db = rusqlite::Connection::open(bench.database()).unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(try_open(0x5a, ORIGIN), Err(StoreError::Version { found: 3, expected: 2 })));
     db.pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(try_open(0x5a, ORIGIN), Err(StoreError::Version { found: 2, expected: 1 })));
-    db.pragma_update(None, "user_version", 1).unwrap();
     db.pragma_update(None, "application_id", 7).unwrap();
     assert!(matches!(try_open(0x5a, ORIGIN), Err(StoreError::Damaged(_))));
     drop(db);

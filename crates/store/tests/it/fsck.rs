@@ -6,13 +6,13 @@ use rusqlite::Connection;
 use wire::NodeId;
 
 use crate::bench::{Bench, ModelBench, SqliteBench, TestToken, signer};
-use crate::people::{NOW, code, entry, foreign, held, history, removed};
+use crate::people::{NOW, code, entry, foreign, held, history, kept, removed};
 
 fn filled() -> SqliteBench {
     let mut bench = SqliteBench::new();
     let mut writes: Vec<Write> = (0..20).map(|n| Write::PutResident(held(n))).collect();
     writes.push(Write::PutResident(removed(20)));
-    writes.push(Write::AppendHistory { code: code(1), row: history(1, NOW) });
+    writes.push(Write::AppendHistory { code: code(1), row: history(1, NOW), until: kept() });
     writes.push(Write::PutForeign { subject: code(2), entry: foreign(2, NOW) });
     writes.push(Write::SetCounter(Counter::Feed, 3));
     for n in 0..3 {

@@ -1,15 +1,26 @@
 //! Made-up people and entries for the tests: everything follows from a number.
 
+use law::affair::Epoch;
 use law::change::ChangeReason;
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
 use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
+use law::retention::{Regime, Tier};
 use law::time::{Date, Timestamp};
 use ledger::entry::{Entry, EntryKind};
 use node::ports::{ForeignEntry, HistoryRow, Leaf, NewEntry};
 
 /// 2026-11-22T01:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_309_200_000);
+
+/// The last day of keeping what a notice received now replaced, then.
+pub(crate) fn kept() -> Date {
+    kept_after(NOW)
+}
+
+pub(crate) fn kept_after(at: Timestamp) -> Date {
+    Regime { tier: Tier::Center, epoch: Epoch::Founding }.superseded(at.date_in_japan())
+}
 
 const FAMILIES: [(&str, &str); 8] = [
     ("佐藤", "サトウ"),

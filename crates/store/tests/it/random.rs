@@ -2,9 +2,10 @@
 //! included.
 
 use law::query::terms;
-use law::time::Timestamp;
+use law::time::{Date, Timestamp};
 use node::ports::{Counter, Write};
 use proptest::prelude::*;
+use store::Month;
 use wire::NodeId;
 
 use crate::bench::{Bench, ModelBench, SqliteBench, signer};
@@ -19,11 +20,17 @@ enum Step {
     Commit,
     Rollback,
     Publish,
+    Erase(u8),
     Crash,
 }
 
 fn person() -> impl Strategy<Value = u64> {
     0..PEOPLE
+}
+
+/// Some day of 2031 or of a few years after it.
+fn day(years: u8) -> Date {
+    Date::new(2031 + u16::from(years), 11, 22).unwrap()
 }
 
 fn destination() -> impl Strategy<Value = NodeId> {
@@ -39,9 +46,14 @@ fn write() -> impl Strategy<Value = Write> {
             previous: code(old),
             held: held(new),
         }),
-        2 => (person(), 0..9u64).prop_map(|(n, row)| Write::AppendHistory {
+        2 => (person(), prop::option::of(0..5u8)).prop_map(|(n, years)| Write::ExpireResident {
+            code: code(n),
+            until: years.map(day),
+        }),
+        2 => (person(), 0..9u64, 0..5u8).prop_map(|(n, row, years)| Write::AppendHistory {
             code: code(n),
             row: history(row, NOW),
+            until: day(years),
         }),
         1 => (0..5u64).prop_map(|n| Write::SetCounter(Counter::Feed, n)),
         3 => (destination(), any::<u8>())
@@ -68,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Commit),
         1 => Just(Step::Rollback),
         2 => Just(Step::Publish),
+        1 => (0..5u8).prop_map(Step::Erase),
         1 => Just(Step::Crash),
     ]
 }
@@ -134,6 +147,11 @@ fn perform(bench: &mut dyn Bench, step: &Step, id: u64) -> String {
             String::new()
         }
         Step::Publish => format!("{:?}", bench.publish(&signer()).map(|c| c.size)),
+        Step::Erase(years) => {
+            let month = Month::new(2032 + u16::from(*years), 1).unwrap();
+            // Keys are not counted alike: the model has none.
+            format!("{:?}", bench.erase(month).map(|gone| gone.rows()))
+        }
         Step::Crash => {
             bench.crash();
             String::new()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use node::ports::Write;
 
 use crate::bench::{Bench, SqliteBench, signer};
-use crate::people::{NOW, code, entry, foreign, held, history};
+use crate::people::{NOW, code, entry, foreign, held, history, kept};
 
 const PEOPLE: u64 = 500;
 
@@ -48,7 +48,7 @@ fn load(bench: &mut SqliteBench) {
             .flat_map(|n| {
                 [
                     Write::PutResident(held(n)),
-                    Write::AppendHistory { code: code(n), row: history(n + 1, NOW) },
+                    Write::AppendHistory { code: code(n), row: history(n + 1, NOW), until: kept() },
                     Write::PutForeign { subject: code(n), entry: foreign(n, NOW) },
                     Write::Enqueue {
                         to: wire::NodeId::center(),
