@@ -51,6 +51,8 @@ enum Command {
     Demo(command::demo::DemoArgs),
     /// Check or show a configuration file
     Config(command::config::ConfigArgs),
+    /// Juki-net unified characters (住基ネット統一文字): load, check, look up
+    Characters(command::characters::CharactersArgs),
     /// Check or draw resident record codes (住民票コード)
     Code(command::code::CodeArgs),
     /// The appended tables (別表), and what they allow
@@ -59,6 +61,8 @@ enum Command {
     Inquire(command::inquire::InquireArgs),
     /// Send change notices of the existing register from a CSV file
     Notice(command::notice::NoticeArgs),
+    /// The vendor gateway: changes of the existing register over HTTPS with mutual TLS
+    Gateway(command::gateway::GatewayArgs),
     /// What a resident is shown about her own record
     Resident(command::resident::ResidentArgs),
     /// Verify a ledger, a checkpoint or a resident's file, offline
@@ -112,10 +116,12 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Terminal(args) => serve(R::Terminal, args),
         Command::Demo(args) => command::demo::run(args, talk),
         Command::Config(args) => command::config::run(args, talk),
+        Command::Characters(args) => command::characters::run(args, talk),
         Command::Code(args) => command::code::run(args, talk),
         Command::Law(args) => command::law::run(args, talk),
         Command::Inquire(args) => command::inquire::run(args, talk),
         Command::Notice(args) => command::notice::run(args, talk),
+        Command::Gateway(args) => command::gateway::run(args, talk),
         Command::Resident(args) => command::resident::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),
         Command::Fsck(args) => command::fsck::run(args, talk),

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod dice;
 pub mod disk;
 pub mod feed;
+pub mod gateway;
 pub mod net;
 pub mod pkcs11;
 pub mod provision;

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use store::SqliteStore;
 use wire::directory::{Directory, SignedDirectory};
 
-use crate::config::{self, Config, NodeConfig, TerminalConfig, TokenConfig};
+use crate::config::{self, Config, NodeConfig, ServerConfig, TokenConfig};
 use crate::runner::keys::{LedgerSigner, StoreKeys};
 use crate::runner::process::store_path;
 use crate::talk::{Exit, Talk};
-use crate::{clock, token_file};
+use crate::{character_file, clock, token_file};
 
 /// Free space under which a node is told to make room: several days of its writes.
 const FREE_MIB_MIN: u64 = 512;
@@ -89,7 +89,20 @@ fn examine(file: &Path) -> Vec<Finding> {
         }
         Some(Config::Terminal(config)) => {
             let mut findings = vec![well("configuration", "a terminal")];
-            findings.extend(terminal(&config));
+            findings.extend(lan_client(&config.token, &config.server));
+            findings
+        }
+        Some(Config::Gateway(config)) => {
+            let mut findings = vec![well("configuration", "a vendor gateway")];
+            findings.extend(lan_client(&config.token, &config.server));
+            if let Some(path) = &config.characters {
+                findings.push(match character_file::read(path) {
+                    Ok(table) => well("characters", format!("{} of them", table.len())),
+                    Err(error) => {
+                        ill("characters", error.to_string(), "repeat jukinet characters load")
+                    }
+                });
+            }
             findings
         }
         None => {
@@ -217,15 +230,16 @@ fn listener(config: &NodeConfig) -> Finding {
     }
 }
 
-fn terminal(config: &TerminalConfig) -> Vec<Finding> {
-    let token = match token_file::open(&config.token) {
-        Ok(_) => token_kind(&config.token),
+/// What a terminal and a gateway have alike: a token, and one server on their LAN.
+fn lan_client(token: &TokenConfig, server: &ServerConfig) -> Vec<Finding> {
+    let token = match token_file::open(token) {
+        Ok(_) => token_kind(token),
         Err(error) => ill("token", error.to_string(), "check the token and its PIN file"),
     };
-    let server = match TcpStream::connect_timeout(&config.server.address, REACH_PATIENCE) {
-        Ok(_) => well("server", format!("{} answers", config.server.node)),
+    let server = match TcpStream::connect_timeout(&server.address, REACH_PATIENCE) {
+        Ok(_) => well("server", format!("{} answers", server.node)),
         Err(error) => {
-            let detail = format!("{} does not answer: {error}", config.server.node);
+            let detail = format!("{} does not answer: {error}", server.node);
             ill("server", detail, "ask the server's administrator, or check the LAN cable")
         }
     };

@@ -1,10 +1,12 @@
 //! One module per command. Each reads its arguments, does its work and says how it ended.
 
+pub mod characters;
 pub mod code;
 pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod fsck;
+pub mod gateway;
 pub mod inquire;
 pub mod law;
 pub mod ledger_verify;

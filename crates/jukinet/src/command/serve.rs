@@ -24,15 +24,10 @@ pub fn run(role: Role, config: &Path, talk: Talk) -> Exit {
         talk.fail(why);
         return Exit::Failed;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(EDGE_THREADS_COUNT)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match edge_runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            talk.fail(format!("the operating system gave no event loop: {error}"));
+        Err(why) => {
+            talk.fail(why);
             return Exit::Failed;
         }
     };
@@ -41,6 +36,16 @@ pub fn run(role: Role, config: &Path, talk: Talk) -> Exit {
     } else {
         node(role, config, &runtime, talk)
     }
+}
+
+/// The threads that move bytes.
+pub(super) fn edge_runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(EDGE_THREADS_COUNT)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the operating system gave no event loop: {error}"))
 }
 
 fn node(role: Role, file: &Path, runtime: &tokio::runtime::Runtime, talk: Talk) -> Exit {
@@ -91,7 +96,7 @@ fn ended<E: std::fmt::Display>(served: Result<(), E>, talk: Talk) -> Exit {
 }
 
 /// Say so to whoever started us: one line on stdout, and the service manager if there is one.
-fn ready(talk: Talk, line: &str) {
+pub(super) fn ready(talk: Talk, line: &str) {
     // The line may hold a desk's start token: it goes to who started us, never to the log.
     tracing::info!(event = "ready");
     talk.data(line);
@@ -99,7 +104,7 @@ fn ready(talk: Talk, line: &str) {
 }
 
 /// A switch that turns true at the first SIGTERM or SIGINT.
-fn stop_on_signal() -> Result<watch::Receiver<bool>, ProcessError> {
+pub(super) fn stop_on_signal() -> Result<watch::Receiver<bool>, ProcessError> {
     let (turn, stop) = watch::channel(false);
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -117,7 +122,7 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>, ProcessError> {
 
 /// Logs go to stderr, as JSON lines when nobody is looking; JUKINET_LOG sets the filter. Types that
 /// hold personal data have no printable form, so none can get there.
-fn start_log() {
+pub(super) fn start_log() {
     let filter = EnvFilter::try_from_env("JUKINET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = if std::io::stderr().is_terminal() {

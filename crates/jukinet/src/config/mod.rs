@@ -3,6 +3,7 @@
 //! Unknown fields are errors, production fields have no defaults, and every error is reported with
 //! file and line. Not where the values are used: opening tokens, sockets and stores comes after.
 
+mod gateway;
 mod node;
 mod parts;
 pub mod reader;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use wire::Role;
 
+pub use gateway::{GATEWAY_CLIENTS_MAX, GatewayClient, GatewayConfig};
 pub use node::{FeedConfig, NodeConfig, organ_role};
 pub use parts::{
     CenterConfig, LAN_PEERS_MAX, LanPeer, ServerConfig, SessionConfig, TokenConfig, WayOut,
@@ -31,6 +33,8 @@ pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 pub enum Config {
     Node(Box<NodeConfig>),
     Terminal(Box<TerminalConfig>),
+    /// The vendor gateway, which plays the role of a feed.
+    Gateway(Box<GatewayConfig>),
 }
 
 /// What was read, and everything that is wrong with it.
@@ -87,6 +91,9 @@ pub fn parse(file: &Path, text: &str) -> Loaded {
         Some(Role::Terminal) => {
             TerminalConfig::read(&mut table, &mut out).map(|read| Config::Terminal(Box::new(read)))
         }
+        Some(Role::Feed) => {
+            GatewayConfig::read(&mut table, &mut out).map(|read| Config::Gateway(Box::new(read)))
+        }
         Some(
             Role::Center | Role::Prefecture | Role::Municipality | Role::Agency | Role::Exchange,
         ) => NodeConfig::read(&mut table, &mut out).map(|read| Config::Node(Box::new(read))),
@@ -94,7 +101,7 @@ pub fn parse(file: &Path, text: &str) -> Loaded {
             table.report(
                 "role",
                 &mut out,
-                "must be center, prefecture, municipality, agency, exchange or terminal",
+                "must be center, prefecture, municipality, agency, exchange, terminal or feed",
             );
             let mut found = out.found;
             found.truncate(reader::FINDINGS_MAX);
@@ -118,6 +125,9 @@ pub fn load_node(file: &Path) -> Result<NodeConfig, ConfigError> {
             found: Role::Terminal,
             wanted: "node",
         }),
+        Some(Config::Gateway(_)) => {
+            Err(ConfigError::Role { file: file.to_path_buf(), found: Role::Feed, wanted: "node" })
+        }
         None => Err(ConfigError::Findings(loaded.findings)),
     }
 }
@@ -130,6 +140,11 @@ pub fn load_terminal(file: &Path) -> Result<TerminalConfig, ConfigError> {
         Some(Config::Node(config)) => Err(ConfigError::Role {
             file: file.to_path_buf(),
             found: config.role,
+            wanted: "terminal",
+        }),
+        Some(Config::Gateway(_)) => Err(ConfigError::Role {
+            file: file.to_path_buf(),
+            found: Role::Feed,
             wanted: "terminal",
         }),
         None => Err(ConfigError::Findings(loaded.findings)),

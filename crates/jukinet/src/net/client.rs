@@ -127,6 +127,15 @@ impl Caller {
             .unwrap_or_else(|_| Err(CallFailure::Timeout(name())))
     }
 
+    /// Whether this peer can be dialed now and is the one it should be: a handshake, and no word.
+    pub async fn reaches(&self, to: &NodeId, limit: Duration) -> Result<(), CallFailure> {
+        let name = || to.as_str().to_owned();
+        let entry =
+            self.inner.options.book.by_node(to).ok_or_else(|| CallFailure::Unknown(name()))?;
+        let dialed = timeout(limit, self.connect(&entry)).await;
+        dialed.unwrap_or_else(|_| Err(CallFailure::Timeout(name()))).map(|_| ())
+    }
+
     /// Ends all held sessions with this peer (used when its key was replaced).
     pub fn forget(&self, to: &NodeId) {
         self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(to);

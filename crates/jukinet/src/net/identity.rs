@@ -43,13 +43,15 @@ impl Identity {
             return Err(IdentityError::NotP256);
         };
         let key = TokenKey { token: Arc::clone(&token), public_key };
-        let mut params = CertificateParams::new(Vec::new())?;
-        let mut name = DistinguishedName::new();
-        name.push(DnType::CommonName, node.as_str());
-        params.distinguished_name = name;
-        let certificate: CertificateDer<'static> = params.self_signed(&key)?.der().clone();
-        let certified = Arc::new(CertifiedKey::new(vec![certificate], Arc::new(key)));
+        let certified = certificate(&node, Vec::new(), key)?;
         Ok(Self { node, token, public_key, certified })
+    }
+
+    /// The same key under a certificate that bears these names: for clients that are no nodes and
+    /// compare the name they dialed.
+    pub fn certified_for(&self, names: Vec<String>) -> Result<Arc<CertifiedKey>, IdentityError> {
+        let key = TokenKey { token: Arc::clone(&self.token), public_key: self.public_key };
+        certificate(&self.node, names, key)
     }
 
     #[must_use]
@@ -77,6 +79,20 @@ impl Identity {
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], token::TokenError> {
         self.token.sign(KeyName::Node, message)
     }
+}
+
+/// A self-signed certificate over the key, the same whenever it is made.
+fn certificate(
+    node: &NodeId,
+    names: Vec<String>,
+    key: TokenKey,
+) -> Result<Arc<CertifiedKey>, IdentityError> {
+    let mut params = CertificateParams::new(names)?;
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, node.as_str());
+    params.distinguished_name = name;
+    let certificate: CertificateDer<'static> = params.self_signed(&key)?.der().clone();
+    Ok(Arc::new(CertifiedKey::new(vec![certificate], Arc::new(key))))
 }
 
 /// The node key of a token, in the shapes that rcgen and rustls ask for.

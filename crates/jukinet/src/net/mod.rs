@@ -10,6 +10,7 @@ pub mod book;
 pub mod client;
 mod codec;
 pub mod exchange;
+pub mod https;
 pub mod identity;
 pub mod limits;
 mod pool;

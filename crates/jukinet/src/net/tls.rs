@@ -54,7 +54,7 @@ impl TlsProfile {
         }
     }
 
-    fn provider(self) -> CryptoProvider {
+    pub(super) fn provider(self) -> CryptoProvider {
         let kx_groups = match self {
             Self::Default => {
                 vec![kx_group::X25519MLKEM768, kx_group::SECP256R1MLKEM768, kx_group::SECP256R1]
@@ -154,7 +154,7 @@ pub(super) fn unused_name() -> Option<ServerName<'static>> {
 }
 
 /// SHA-256 of the certificate's SubjectPublicKeyInfo.
-fn pin_of(certificate: &CertificateDer<'_>) -> Result<[u8; 32], Error> {
+pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Result<[u8; 32], Error> {
     let parsed = webpki::EndEntityCert::try_from(certificate)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
     Ok(Sha256::digest(parsed.subject_public_key_info().as_ref()).into())

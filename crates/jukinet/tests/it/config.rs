@@ -27,6 +27,7 @@ fn every_example_loads() {
         match loaded.config.unwrap() {
             Config::Node(node) => roles.push(node.role),
             Config::Terminal(_) => roles.push(Role::Terminal),
+            Config::Gateway(_) => roles.push(Role::Feed),
         }
     }
     roles.sort();
@@ -37,6 +38,7 @@ fn every_example_loads() {
         Role::Agency,
         Role::Exchange,
         Role::Terminal,
+        Role::Feed,
     ];
     assert_eq!(roles, wanted);
 }
