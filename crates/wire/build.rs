@@ -3,13 +3,16 @@
 use std::error::Error;
 
 /// One file per topic; `frame.proto` imports the others.
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 9] = [
     "frame.proto",
     "notice.proto",
     "inquiry.proto",
     "disclosure.proto",
     "directory.proto",
     "desk.proto",
+    "kept.proto",
+    "pool.proto",
+    "compare.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

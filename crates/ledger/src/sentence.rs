@@ -102,7 +102,9 @@ fn japanese(entry: &Entry, words: Words<'_>) -> String {
             format!("{node}が通知{count}を保留しました（理由: {rule}）")
         }
         EntryKind::CodesDesignated => format!("{node}が{who}に住民票コードを{count}指定しました"),
-        EntryKind::CodesReceived => format!("{node}が指定された住民票コードを{count}受け取りました"),
+        EntryKind::CodesReceived => {
+            format!("{node}が指定された住民票コードを{count}受け取りました")
+        }
         EntryKind::CodeTaken => {
             format!("{node}で住民票コードが{count}、既存住基システムに渡されました")
         }

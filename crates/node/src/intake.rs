@@ -1,17 +1,20 @@
 //! The receiving side of notices of change: applied once, in order, then acknowledged.
 //!
 //! The sender numbers its queue; what was applied is a durable counter in the same group as the
-//! change itself, so that a crash, a duplicate or a batch sent again changes nothing.
+//! change itself, so that a crash, a duplicate or a batch sent again changes nothing. A notice that
+//! cannot be applied is set aside with its reason (`quarantine`), and the stream goes on.
 
+use law::retention::Sequel;
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
-use wire::{NodeId, NoticeBatch, RelayedNotice};
+use wire::{NodeId, NoticeBatch, RelayedNotice, SetAside, SetAsideNotice};
 
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::Outbox;
-use crate::people::{Effect, Overlay};
-use crate::ports::{Counter, Looked, ReadError, Reads, Write};
+use crate::people::{Effect, Overlay, departed};
+use crate::ports::{Counter, Looked, Reads, Space, Write};
+use crate::quarantine::{self, EarlyNotices, Verdict, before_code, judge, unkeepable};
 
 /// What to do with a batch of notices from one sender.
 pub(crate) struct Intake<'a> {
@@ -20,6 +23,17 @@ pub(crate) struct Intake<'a> {
     pub(crate) onward: Option<&'a NodeId>,
     /// Whether this sender may notify changes of that municipality.
     pub(crate) belongs: &'a dyn Fn(&RelayedNotice) -> bool,
+}
+
+/// One batch on its way through.
+struct Passage<'a> {
+    intake: &'a Intake<'a>,
+    member: &'a Member,
+    now: Timestamp,
+    reads: &'a dyn Reads,
+    overlay: Overlay<'a>,
+    early: EarlyNotices<'a>,
+    applied: Applied,
 }
 
 impl Intake<'_> {
@@ -35,8 +49,14 @@ impl Intake<'_> {
         out: &mut Outbox,
     ) {
         let mut staged = Outbox::new();
-        match self.apply(now, batch, reads, &mut staged) {
-            Ok(Applied { up_to, taken: 0, .. }) => out.acknowledge_notices(ticket, up_to),
+        let applied = self.apply(now, member, batch, reads, &mut staged).and_then(|applied| {
+            quarantine::keep(member, now, &applied.aside, reads, &mut staged)?;
+            Ok(applied)
+        });
+        match applied {
+            Ok(Applied { up_to, taken: 0, told_again, .. }) => {
+                out.acknowledge_notices(ticket, up_to, told_again);
+            }
             Ok(applied) => {
                 out.absorb(staged);
                 let entry = member
@@ -50,7 +70,8 @@ impl Intake<'_> {
                     None => entry,
                 };
                 member.note(entry, out);
-                out.acknowledge_notices(ticket, applied.up_to);
+                let up_to = applied.up_to;
+                out.acknowledge_notices(ticket, up_to, applied.told(&self.from.node));
                 out.again();
             }
             Err(_) => out.unavailable(ticket, "the register could not be read"),
@@ -60,40 +81,38 @@ impl Intake<'_> {
     fn apply(
         &self,
         now: Timestamp,
+        member: &Member,
         batch: &NoticeBatch,
         reads: &dyn Reads,
         out: &mut Outbox,
     ) -> Looked<Applied> {
         let counter = Counter::AppliedFrom(self.from.node.clone());
-        let before = reads.counter(&counter)?;
-        let mut applied = Applied::after(before);
-        let mut overlay = Overlay::new(reads);
+        let mut passage = Passage {
+            intake: self,
+            member,
+            now,
+            reads,
+            overlay: Overlay::new(reads, member.regime()),
+            early: EarlyNotices::new(reads)?,
+            applied: Applied::after(reads.counter(&counter)?),
+        };
         for (place, relayed) in (0_u64..).zip(&batch.notices) {
             // A sequence that does not exist is the sender's mistake, not a reason to fall over.
             let Some(sequence) = batch.first_sequence.checked_add(place) else { break };
-            if sequence <= applied.up_to {
+            if sequence <= passage.applied.up_to {
+                passage.again(sequence)?;
                 continue;
             }
-            if applied.up_to.checked_add(1) != Some(sequence) {
+            if passage.applied.up_to.checked_add(1) != Some(sequence) {
                 break;
             }
-            if (self.belongs)(relayed) && relayed.notice.check().is_ok() {
-                match overlay.apply(relayed.municipality, &relayed.notice, now, out)? {
-                    Effect::Changed => {}
-                    Effect::Late => applied.late += 1,
-                    Effect::Unfounded => applied.unfounded += 1,
-                }
-                if let Some(onward) = self.onward {
-                    let payload = relayed.encode().map_err(|_| unsendable())?;
-                    out.write(Write::Enqueue { to: onward.clone(), payload });
-                }
-            } else {
-                applied.set_aside += 1;
-            }
-            applied.up_to = sequence;
-            applied.taken += 1;
+            passage.one(Came { from: &self.from.node, sequence }, relayed, out)?;
+            passage.applied.up_to = sequence;
+            passage.applied.taken += 1;
         }
+        let Passage { overlay, early, applied, .. } = passage;
         overlay.finish(out);
+        early.finish(out)?;
         if applied.taken > 0 {
             out.write(Write::SetCounter(counter, applied.up_to));
         }
@@ -101,32 +120,171 @@ impl Intake<'_> {
     }
 }
 
-/// What was decoded can be encoded again; if it cannot, nothing of the batch is applied.
-fn unsendable() -> ReadError {
-    ReadError::Store("a notice cannot be encoded".to_owned())
+/// In whose queue a notice came, and where in it.
+#[derive(Clone, Copy)]
+struct Came<'a> {
+    from: &'a NodeId,
+    sequence: u64,
+}
+
+impl Passage<'_> {
+    fn one(&mut self, came: Came<'_>, relayed: &RelayedNotice, out: &mut Outbox) -> Looked<()> {
+        if !(self.intake.belongs)(relayed) {
+            self.set_aside(came, relayed, "not-for-this-sender");
+            return Ok(());
+        }
+        if self.early.holds_up(relayed)? {
+            return self.let_wait(came, relayed);
+        }
+        if self.settle(came, relayed, out)? {
+            self.those_that_waited(relayed, out)?;
+        }
+        Ok(())
+    }
+
+    /// Judge and act. `true`: something changed.
+    fn settle(
+        &mut self,
+        came: Came<'_>,
+        relayed: &RelayedNotice,
+        out: &mut Outbox,
+    ) -> Looked<bool> {
+        let held = self.overlay.resident(&before_code(relayed))?;
+        match judge(self.member, self.now, relayed, held.as_ref()) {
+            Verdict::Aside(rule) => {
+                self.set_aside(came, relayed, rule);
+                return Ok(false);
+            }
+            Verdict::Early => {
+                self.let_wait(came, relayed)?;
+                return Ok(false);
+            }
+            Verdict::Confirmed => {
+                let sequel = Sequel {
+                    departure_confirmed: Some(self.now.date_in_japan()),
+                    ..Sequel::default()
+                };
+                let code = relayed.notice.record.code;
+                let own = held.is_some_and(|h| h.identity.municipality == relayed.municipality);
+                if own {
+                    let regime = self.member.regime();
+                    departed(self.reads, regime, &code, &sequel, self.now, out)?;
+                }
+            }
+            Verdict::Apply => {
+                let (from, notice) = (relayed.municipality, &relayed.notice);
+                match self.overlay.apply(from, notice, self.now, out)? {
+                    Effect::Changed => {}
+                    Effect::Late => self.applied.late += 1,
+                    Effect::Unfounded => self.set_aside(came, relayed, "unfounded"),
+                }
+            }
+        }
+        if let Some(onward) = self.intake.onward {
+            let payload = relayed.encode().map_err(|_| unkeepable())?;
+            out.write(Write::Enqueue { to: onward.clone(), payload });
+        }
+        Ok(true)
+    }
+
+    /// What waited for this change may go on now, in its own order.
+    fn those_that_waited(&mut self, relayed: &RelayedNotice, out: &mut Outbox) -> Looked<()> {
+        let code = relayed.notice.record.code;
+        let mut waiting = self.early.of(&code)?;
+        while let Some(first) = waiting.notices.first() {
+            let held = self.overlay.resident(&before_code(&first.notice))?;
+            if judge(self.member, self.now, &first.notice, held.as_ref()) == Verdict::Early {
+                return Ok(());
+            }
+            let first = waiting.notices.remove(0);
+            self.early.put(code, waiting.clone());
+            let came = Came { from: &first.from, sequence: first.sequence };
+            let _ = self.settle(came, &first.notice, out)?;
+            waiting = self.early.of(&code)?;
+        }
+        Ok(())
+    }
+
+    fn let_wait(&mut self, came: Came<'_>, relayed: &RelayedNotice) -> Looked<()> {
+        let notice = self.kept(came, relayed, "early");
+        if self.early.add(notice)? {
+            self.applied.early += 1;
+        } else {
+            self.set_aside(came, relayed, "too-many-wait");
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, came: Came<'_>, relayed: &RelayedNotice, rule: &'static str) {
+        let notice = self.kept(came, relayed, rule);
+        self.applied.aside.push(notice);
+    }
+
+    fn kept(&self, came: Came<'_>, relayed: &RelayedNotice, rule: &str) -> SetAsideNotice {
+        SetAsideNotice {
+            from: came.from.clone(),
+            sequence: came.sequence,
+            rule: rule.to_owned(),
+            at: self.now,
+            notice: relayed.clone(),
+        }
+    }
+
+    /// A sequence that was dealt with before: its acknowledgement may have been lost, and with it
+    /// that it was set aside.
+    fn again(&mut self, sequence: u64) -> Looked<()> {
+        let any = match self.applied.any_aside {
+            Some(any) => any,
+            None => !self.reads.facts(Space::Quarantine, None, 1)?.is_empty(),
+        };
+        self.applied.any_aside = Some(any);
+        if any {
+            let kept = quarantine::kept_before(&self.intake.from.node, sequence, self.reads)?;
+            self.applied.told_again.extend(kept);
+        }
+        Ok(())
+    }
 }
 
 struct Applied {
     first: u64,
     up_to: u64,
     taken: u64,
-    set_aside: u64,
     late: u64,
-    unfounded: u64,
+    early: u64,
+    aside: Vec<SetAsideNotice>,
+    told_again: Vec<SetAside>,
+    any_aside: Option<bool>,
 }
 
 impl Applied {
     fn after(before: u64) -> Self {
-        let first = before.saturating_add(1);
-        Self { first, up_to: before, taken: 0, set_aside: 0, late: 0, unfounded: 0 }
+        Self {
+            first: before.saturating_add(1),
+            up_to: before,
+            taken: 0,
+            late: 0,
+            early: 0,
+            aside: Vec::new(),
+            told_again: Vec::new(),
+            any_aside: None,
+        }
+    }
+
+    /// What the sender learns about: sequence and rule, nothing of the contents.
+    fn told(self, to: &NodeId) -> Vec<SetAside> {
+        let aside = self.aside.into_iter().filter(|kept| kept.from == *to);
+        let aside = aside.map(|kept| SetAside { sequence: kept.sequence, rule: kept.rule });
+        self.told_again.into_iter().chain(aside).collect()
     }
 
     /// What did not simply change a record, in words for the entry.
     fn remark(&self) -> Option<String> {
+        let aside = u64::try_from(self.aside.len()).unwrap_or(u64::MAX);
         let remarks = [
-            (self.set_aside, "set aside: not for this sender to notify"),
+            (aside, "set aside"),
             (self.late, "late: kept as history"),
-            (self.unfounded, "unfounded: nobody to change, or the code is taken"),
+            (self.early, "early: wait for the notice before them"),
         ];
         let said: Vec<String> = remarks
             .iter()

@@ -19,5 +19,6 @@ mod people;
 pub mod ports;
 pub mod prefecture;
 mod provider;
+mod quarantine;
 mod queue;
 pub mod terminal;

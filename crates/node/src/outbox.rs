@@ -14,8 +14,8 @@ use ledger::receipt::{EntryId, Receipt};
 use token::KeyName;
 use wire::directory::Directory;
 use wire::{
-    Answer, DisclosureBatch, FeedOutcome, Heartbeat, NetworkStatus, NodeId, NoticeBatch, Refusal,
-    Reply, Request, ResidentView, SignedInquiry,
+    Answer, DisclosureBatch, FeedOutcome, Heartbeat, MoveClaim, NetworkStatus, NodeId, NoticeBatch,
+    Refusal, ReleaseBody, Reply, Request, ResidentView, SetAside, SignedInquiry, SignedRelease,
 };
 
 use crate::machine::{CallId, DrawId, SignId, Ticket};
@@ -114,9 +114,10 @@ impl Outbox {
         self.parts.writes.push(write);
     }
 
-    /// Take over the writes of a step that was prepared aside and came out whole.
+    /// Take over the writes and the entries of a step that was prepared aside and came out whole.
     pub(crate) fn absorb(&mut self, staged: Self) {
         self.parts.writes.extend(staged.parts.writes);
+        self.parts.entries.extend(staged.parts.entries);
     }
 
     /// Record an act that nothing waits for (its own reply leaves after the group is durable).
@@ -205,6 +206,29 @@ impl Outbox {
         }
     }
 
+    /// Moving-in notice to the municipality of the former address, and to no one else (法9条1項).
+    pub(crate) fn claim_resident(&mut self, call: CallId, claim: MoveClaim) {
+        let to = NodeId::municipality(&claim.from);
+        self.call(call, to, Request::MoveClaim(claim));
+    }
+
+    /// Let a resident go, once that is recorded: first the signature that proves it is asked for.
+    pub(crate) fn sign_release(
+        &mut self,
+        sign: SignId,
+        parked: Parked<ReleaseBody>,
+        receipt: &Receipt,
+    ) -> Option<Vec<u8>> {
+        let body = self.open(parked, receipt)?.encode().ok()?;
+        self.sign(sign, KeyName::Node, SignedRelease::signing_bytes(&body));
+        Some(body)
+    }
+
+    /// The former municipality's signed word to the claiming one.
+    pub(crate) fn release_resident(&mut self, ticket: Ticket, release: SignedRelease) {
+        self.reply(ticket, Reply::MoveReleased(release));
+    }
+
     // ---- doors for what holds no resident's data, or only passes it on ----
 
     /// A refusal, recorded before it leaves. Only the public mapping of the denial travels.
@@ -254,8 +278,18 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn acknowledge_notices(&mut self, ticket: Ticket, applied: u64) {
-        self.reply(ticket, Reply::NoticeAck { applied });
+    pub(crate) fn acknowledge_notices(
+        &mut self,
+        ticket: Ticket,
+        applied: u64,
+        set_aside: Vec<SetAside>,
+    ) {
+        self.reply(ticket, Reply::NoticeAck { applied, set_aside });
+    }
+
+    /// The former municipality does not let a resident go; the reason stays in its own record.
+    pub(crate) fn refuse_move(&mut self, ticket: Ticket) {
+        self.reply(ticket, Reply::MoveRefused);
     }
 
     pub(crate) fn acknowledge_disclosures(&mut self, ticket: Ticket, applied: u64) {

@@ -11,9 +11,13 @@ use crate::machine::{CallFailure, CallId};
 use crate::member::{CALL_LOST_MS, Member};
 use crate::outbox::Outbox;
 use crate::ports::{Looked, Reads, Write};
+use crate::quarantine::refused_above;
 
 /// Most items in one batch: with about 400 bytes each a batch stays far below a frame's limit.
 pub(crate) const BATCH_ITEMS_COUNT_MAX: usize = wire::limits::BATCH_NOTICES_COUNT_MAX;
+/// Notices that may wait in one queue: every resident of the largest municipality at once. Beyond it
+/// the one who brings more is told to come again (back-pressure); what waits is never dropped.
+pub const QUEUED_COUNT_MAX: u64 = 4_000_000;
 /// First wait after a failed call, milliseconds; doubled up to [`RETRY_WAIT_MS_MAX`].
 pub(crate) const RETRY_WAIT_MS_MIN: u64 = 100;
 /// Longest wait between tries. A tier that was away for days is found again within this time.
@@ -72,6 +76,12 @@ impl Sender {
     /// is new would be taken there for what is old and be lost.
     pub(crate) fn is_disputed(&self) -> bool {
         self.disputed
+    }
+
+    /// The queue takes no more for now.
+    pub(crate) fn is_full(&self, reads: &dyn Reads) -> Looked<bool> {
+        let (acknowledged, last) = reads.queue_bounds(&self.to)?;
+        Ok(last.saturating_sub(acknowledged) >= QUEUED_COUNT_MAX)
     }
 
     /// A batch is in flight, or its repetition has to wait.
@@ -153,12 +163,21 @@ impl Sender {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
-        let Ok(Reply::NoticeAck { applied }) = outcome else {
+        let Ok(Reply::NoticeAck { applied, set_aside }) = outcome else {
             self.failed(now);
             return;
         };
+        // Looked up first: the queue forgets what is acknowledged.
+        let mut staged = Outbox::new();
+        if refused_above(member, now, &self.to, set_aside, reads, &mut staged).is_err() {
+            self.failed(now);
+            return;
+        }
         match self.acknowledged(now, *applied, reads, out) {
-            Acknowledged::Further => out.again(),
+            Acknowledged::Further => {
+                out.absorb(staged);
+                out.again();
+            }
             Acknowledged::Nothing => {}
             Acknowledged::Disputed => {
                 let entry = member.entry(EntryKind::Stopped, now).terminal(self.to.as_str());

@@ -59,11 +59,16 @@ const DIRECTORY: &str = "S1 通信相手の相互認証: 意図した通信相�
 const WATCH: &str = "S1 不正な通信の遮断と監視: 24時間常時監視";
 const TERMINAL: &str = "S1 操作者識別カード認証: 端末機からサーバへのアクセス";
 const MOVING: &str = "法9条1項: 転入地市町村長から転出地市町村長への転入の通知";
+const POOL: &str = "法30条の7第1項・第2項、規則14条: 住民票コードの指定";
+const TAKE: &str = "法30条の2第2項: 指定された住民票コードのうちからの記載";
+const COMPARE_UP: &str = "法30条の5第1項: 都道府県知事が保存する本人確認情報との継続的照合";
+const COMPARE_ON: &str = "法30条の11第1項: 指定情報処理機関が保存する本人確認情報との継続的照合";
 const FEED: &str = "S1 コミュニケーションサーバ: 既存住基システムとの接続";
 
 /// The table. Sorted by who speaks, then to whom.
 pub const CONVERSATIONS: &[Conversation] = &[
     row(Role::Feed, Role::Municipality, MessageKind::Feed, Via::Lan, FEED),
+    row(Role::Feed, Role::Municipality, MessageKind::TakeCode, Via::Lan, TAKE),
     row(Role::Terminal, Role::Municipality, MessageKind::Inquiry, Via::Lan, TERMINAL),
     row(Role::Terminal, Role::Prefecture, MessageKind::Inquiry, Via::Lan, TERMINAL),
     row(Role::Terminal, Role::Prefecture, MessageKind::ViewQuery, Via::Lan, VIEW),
@@ -71,11 +76,18 @@ pub const CONVERSATIONS: &[Conversation] = &[
     row(Role::Terminal, Role::Center, MessageKind::StatusQuery, Via::Lan, WATCH),
     row(Role::Municipality, Role::Prefecture, MessageKind::Notices, Via::Exchange, NOTICE_UP),
     row(Role::Municipality, Role::Prefecture, MessageKind::Inquiry, Via::Exchange, TABLE_2),
+    row(Role::Municipality, Role::Prefecture, MessageKind::Compare, Via::Exchange, COMPARE_UP),
+    row(Role::Municipality, Role::Prefecture, MessageKind::Suspicion, Via::Exchange, COMPARE_UP),
+    row(Role::Municipality, Role::Prefecture, MessageKind::Repair, Via::Exchange, COMPARE_UP),
     row(Role::Municipality, Role::Center, MessageKind::Inquiry, Via::Exchange, TABLE_4),
+    row(Role::Municipality, Role::Center, MessageKind::PoolRequest, Via::Exchange, POOL),
     row(Role::Municipality, Role::Center, MessageKind::DirectoryFetch, Via::Exchange, DIRECTORY),
     row(Role::Municipality, Role::Center, MessageKind::Heartbeat, Via::Exchange, WATCH),
     row(Role::Municipality, Role::Municipality, MessageKind::MoveClaim, Via::Exchange, MOVING),
     row(Role::Prefecture, Role::Center, MessageKind::Notices, Via::Exchange, NOTICE_ON),
+    row(Role::Prefecture, Role::Center, MessageKind::Compare, Via::Exchange, COMPARE_ON),
+    row(Role::Prefecture, Role::Center, MessageKind::Suspicion, Via::Exchange, COMPARE_ON),
+    row(Role::Prefecture, Role::Center, MessageKind::Repair, Via::Exchange, COMPARE_ON),
     row(Role::Prefecture, Role::Center, MessageKind::Inquiry, Via::Exchange, TABLE_3),
     row(Role::Prefecture, Role::Center, MessageKind::DirectoryFetch, Via::Exchange, DIRECTORY),
     row(Role::Prefecture, Role::Center, MessageKind::Heartbeat, Via::Exchange, WATCH),

@@ -8,8 +8,8 @@ use crate::error::{DecodeError, EncodeError};
 use crate::field::{At, count_fields, for_each_field};
 use crate::generated as twin;
 use crate::limits::{
-    DIRECTORY_BYTES_MAX, FEED_ROWS_COUNT_MAX, FRAME_BUFFER_BYTES_MAX, FRAME_BYTES_MAX,
-    FRAME_HEADER_BYTES, REASON_BYTES_MAX,
+    BATCH_NOTICES_COUNT_MAX, COMPARE_PERSONS_COUNT_MAX, DIRECTORY_BYTES_MAX, FEED_ROWS_COUNT_MAX,
+    FRAME_BUFFER_BYTES_MAX, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, REASON_BYTES_MAX,
 };
 use crate::message::{Reply, Request};
 
@@ -162,6 +162,11 @@ impl From<&Request> for twin::frame::Body {
             Request::StatusQuery(query) => Self::StatusQuery(query.into()),
             Request::ViewQuery(query) => Self::ViewQuery(query.into()),
             Request::MoveClaim(claim) => Self::MoveClaim(claim.into()),
+            Request::PoolRequest(request) => Self::PoolRequest(request.into()),
+            Request::TakeCode(request) => Self::TakeCode(request.into()),
+            Request::Compare(compare) => Self::Compare(compare.into()),
+            Request::Suspicion(suspicion) => Self::Suspicion(suspicion.into()),
+            Request::Repair(repair) => Self::Repair(repair.into()),
         }
     }
 }
@@ -169,11 +174,14 @@ impl From<&Request> for twin::frame::Body {
 impl From<&Reply> for twin::frame::Body {
     fn from(value: &Reply) -> Self {
         match value {
-            Reply::NoticeAck { applied } => Self::NoticeAck(twin::Applied { applied: *applied }),
+            Reply::NoticeAck { applied, set_aside } => Self::NoticeAck(twin::Applied {
+                applied: *applied,
+                set_aside: set_aside.iter().map(Into::into).collect(),
+            }),
             Reply::Answer(answer) => Self::Answer(answer.into()),
             Reply::Refusal(refusal) => Self::Refusal(refusal.into()),
             Reply::DisclosureAck { applied } => {
-                Self::DisclosureAck(twin::Applied { applied: *applied })
+                Self::DisclosureAck(twin::Applied { applied: *applied, set_aside: Vec::new() })
             }
             Reply::DirectoryAck { serial } => {
                 Self::DirectoryAck(twin::DirectorySerial { serial: *serial })
@@ -189,6 +197,13 @@ impl From<&Reply> for twin::frame::Body {
             Reply::View(view) => Self::View(view.into()),
             Reply::MoveReleased(release) => Self::MoveReleased(release.into()),
             Reply::MoveRefused => Self::MoveRefused(twin::MoveRefused {}),
+            Reply::Pool(pool) => Self::Pool(pool.into()),
+            Reply::CodeTaken(taken) => Self::CodeTaken(taken.into()),
+            Reply::Compared(compared) => Self::Compared(compared.into()),
+            Reply::Suspected(persons) => Self::Suspected(twin::Suspected {
+                persons: persons.iter().map(Into::into).collect(),
+            }),
+            Reply::Repaired { applied } => Self::Repaired(twin::Repaired { applied: *applied }),
             Reply::Unavailable { reason } => {
                 Self::Unavailable(twin::Unavailable { reason: reason.clone() })
             }
@@ -235,7 +250,16 @@ impl TryFrom<twin::frame::Body> for FrameBody {
             B::StatusQuery(query) => Self::Request(Request::StatusQuery(query.try_into()?)),
             B::ViewQuery(query) => Self::Request(Request::ViewQuery(query.try_into()?)),
             B::MoveClaim(claim) => Self::Request(Request::MoveClaim(claim.try_into()?)),
-            B::NoticeAck(ack) => Self::Reply(Reply::NoticeAck { applied: ack.applied }),
+            B::PoolRequest(request) => Self::Request(Request::PoolRequest(request.try_into()?)),
+            B::TakeCode(request) => Self::Request(Request::TakeCode(request.try_into()?)),
+            B::Compare(compare) => Self::Request(Request::Compare(compare.try_into()?)),
+            B::Suspicion(suspicion) => Self::Request(Request::Suspicion(suspicion.try_into()?)),
+            B::Repair(repair) => Self::Request(Request::Repair(repair.try_into()?)),
+            B::NoticeAck(ack) => Self::Reply(Reply::NoticeAck {
+                applied: ack.applied,
+                set_aside: At("applied", "set_aside")
+                    .list(ack.set_aside, BATCH_NOTICES_COUNT_MAX)?,
+            }),
             B::Answer(answer) => Self::Reply(Reply::Answer(answer.try_into()?)),
             B::Refusal(refusal) => Self::Reply(Reply::Refusal(refusal.try_into()?)),
             B::DisclosureAck(ack) => Self::Reply(Reply::DisclosureAck { applied: ack.applied }),
@@ -249,6 +273,13 @@ impl TryFrom<twin::frame::Body> for FrameBody {
             B::View(view) => Self::Reply(Reply::View(view.try_into()?)),
             B::MoveReleased(release) => Self::Reply(Reply::MoveReleased(release.try_into()?)),
             B::MoveRefused(_) => Self::Reply(Reply::MoveRefused),
+            B::Pool(pool) => Self::Reply(Reply::Pool(pool.try_into()?)),
+            B::CodeTaken(taken) => Self::Reply(Reply::CodeTaken(taken.try_into()?)),
+            B::Compared(compared) => Self::Reply(Reply::Compared(compared.try_into()?)),
+            B::Suspected(suspected) => Self::Reply(Reply::Suspected(
+                At("suspected", "persons").rows(suspected.persons, COMPARE_PERSONS_COUNT_MAX)?,
+            )),
+            B::Repaired(repaired) => Self::Reply(Reply::Repaired { applied: repaired.applied }),
             B::Unavailable(unavailable) => Self::Reply(Reply::Unavailable {
                 reason: At("unavailable", "reason").text(unavailable.reason, REASON_BYTES_MAX)?,
             }),

@@ -8,6 +8,7 @@
 //! Not here: deciding who may learn what (`law`), keys and signatures (`token`; verification is
 //! handed in), sockets and TLS (`jukinet`), what a role does with a message (`node`).
 
+pub mod compare;
 pub mod connect;
 pub mod conversation;
 pub mod desk;
@@ -18,12 +19,18 @@ mod field;
 pub mod frame;
 mod id;
 pub mod inquiry;
+pub mod kept;
 pub mod limits;
 pub mod message;
 pub mod moving;
 pub mod notice;
 mod person;
+pub mod pool;
 
+pub use compare::{
+    Compare, Compared, PersonDigest, RangeDigest, RangePersons, RepairBody, SignedRepair, Standing,
+    Suspect, Suspicion,
+};
 pub use conversation::{CONVERSATIONS, Conversation, Via, may_connect, may_say};
 pub use desk::{
     Heartbeat, NetworkStatus, NodeStatus, Purpose, QueryBody, SignedQuery, query_digest,
@@ -34,9 +41,13 @@ pub use error::{DecodeError, DecodeRule, EncodeError, FrameError};
 pub use frame::{Frame, FrameBody, FrameDecoder};
 pub use id::{NodeId, NodeIdError, Role};
 pub use inquiry::{Answer, InquiryBody, Refusal, SignedInquiry, inquiry_digest};
+pub use kept::{Arrival, Departure, SetAsideNotice, WaitingNotices};
 pub use message::{MessageKind, Reply, ReplyKind, Request, replies_to};
 pub use moving::{MoveClaim, ReleaseBody, SignedRelease};
-pub use notice::{FeedBatch, FeedOutcome, FeedRow, FeedVerdict, NoticeBatch, RelayedNotice};
+pub use notice::{
+    FeedBatch, FeedOutcome, FeedRow, FeedVerdict, NoticeBatch, RelayedNotice, SetAside,
+};
+pub use pool::{CodeTaken, Pool, PoolRequest, TakeCode};
 
 /// The schema's types as prost makes them; nothing outside this crate sees them.
 mod generated {

@@ -27,6 +27,16 @@ pub const ADDRESS_BYTES_MAX: usize = 1_600;
 pub const FORMER_SURNAME_BYTES_MAX: usize = 400;
 /// The body of a release: a code, two municipalities, a day and a time.
 pub const RELEASE_BODY_BYTES_MAX: usize = 512;
+/// A repair's body: one person as held, a code, a key and the numbers.
+pub const REPAIR_BODY_BYTES_MAX: usize = 8_192;
+/// Ranges of one comparison: enough to follow as many differences at once.
+pub const COMPARE_RANGES_COUNT_MAX: usize = 64;
+/// Each range has sixteen parts.
+pub const COMPARE_PARTS_COUNT_MAX: usize = 16 * COMPARE_RANGES_COUNT_MAX;
+/// A range with no more persons than this is told person by person.
+pub const COMPARE_PERSONS_COUNT_MAX: usize = 64;
+/// Record codes of one pool: thirteen bytes each on the wire, far below a frame.
+pub const POOL_CODES_COUNT_MAX: usize = 10_000;
 /// Dates, codes, ids of the appended tables, organs, cards, epochs.
 pub const SHORT_TEXT_BYTES_MAX: usize = 64;
 /// The asker's own file number.
@@ -46,6 +56,9 @@ pub const SIGNATURE_BYTES: usize = 64;
 pub const ANSWER_PERSONS_COUNT_MAX: usize = PROVISION_PERSONS_MAX;
 /// 180 notices of the greatest size still fit into one frame.
 pub const BATCH_NOTICES_COUNT_MAX: usize = 180;
+/// Notices about one resident that wait for the one before them: a move and what follows it in the
+/// new municipality until the notices of the former one have arrived.
+pub const WAITING_NOTICES_COUNT_MAX: usize = 16;
 /// As above, for the rows of the existing register system.
 pub const FEED_ROWS_COUNT_MAX: usize = 180;
 /// 64 rows of the greatest size still fit into one frame.
@@ -112,6 +125,8 @@ const _: () = assert!(FORMER_SURNAME_BYTES_MAX >= 4 * FORMER_SURNAME_LENGTH_CHAR
 const _: () = assert!(ADDRESS_BYTES_MAX >= 4 * ADDRESS_LENGTH_CHARS_MAX);
 const _: () = assert!(SHORT_TEXT_BYTES_MAX >= CARD_ID_BYTES_MAX);
 const _: () = assert!(BATCH_NOTICES_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(REPAIR_BODY_BYTES_MAX > PERSON_BYTES_MAX + FORMER_SURNAME_BYTES_MAX + 512);
+const _: () = assert!(POOL_CODES_COUNT_MAX < MESSAGE_FIELDS_COUNT_MAX);
 const _: () = assert!(FEED_ROWS_COUNT_MAX * NOTICE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_DISCLOSURES_COUNT_MAX * DISCLOSURE_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(ANSWER_BYTES_CLASSES[3] + LEDGER_TEXT_BYTES_MAX < FRAME_BYTES_MAX);

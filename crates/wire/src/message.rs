@@ -3,11 +3,13 @@
 
 use std::fmt;
 
+use crate::compare::{Compare, Compared, SignedRepair, Standing, Suspicion};
 use crate::desk::{Heartbeat, NetworkStatus, SignedQuery};
 use crate::disclosure::{DisclosureBatch, ResidentView};
 use crate::inquiry::{Answer, Refusal, SignedInquiry};
 use crate::moving::{MoveClaim, SignedRelease};
-use crate::notice::{FeedBatch, FeedOutcome, NoticeBatch};
+use crate::notice::{FeedBatch, FeedOutcome, NoticeBatch, SetAside};
+use crate::pool::{CodeTaken, Pool, PoolRequest, TakeCode};
 
 /// What a node may be asked.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,14 +26,24 @@ pub enum Request {
     ViewQuery(SignedQuery),
     /// 転入通知, between two municipalities (法9条1項).
     MoveClaim(MoveClaim),
+    /// 規則14条2項: more record codes, please.
+    PoolRequest(PoolRequest),
+    /// One code of the pool, for a resident who has none.
+    TakeCode(TakeCode),
+    /// Continuous reconciliation (継続的照合).
+    Compare(Compare),
+    Suspicion(Suspicion),
+    Repair(SignedRepair),
 }
 
 /// What it may answer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Applied durably, in order, up to and including this sequence.
+    /// Dealt with durably, in order, up to and including this sequence.
     NoticeAck {
         applied: u64,
+        /// Those of the batch that were not applied, and why.
+        set_aside: Vec<SetAside>,
     },
     Answer(Answer),
     Refusal(Refusal),
@@ -52,6 +64,14 @@ pub enum Reply {
     MoveReleased(SignedRelease),
     /// It does not; why is not said.
     MoveRefused,
+    Pool(Pool),
+    CodeTaken(CodeTaken),
+    Compared(Compared),
+    Suspected(Vec<Standing>),
+    Repaired {
+        /// False: the person stands differently by now, or is another municipality's.
+        applied: bool,
+    },
     /// Not now; the same request may be tried again later. Never says anything about a person.
     Unavailable {
         reason: String,
@@ -71,6 +91,11 @@ pub enum MessageKind {
     StatusQuery,
     ViewQuery,
     MoveClaim,
+    PoolRequest,
+    TakeCode,
+    Compare,
+    Suspicion,
+    Repair,
 }
 
 /// The kinds of replies, for tables.
@@ -88,11 +113,16 @@ pub enum ReplyKind {
     View,
     MoveReleased,
     MoveRefused,
+    Pool,
+    CodeTaken,
+    Compared,
+    Suspected,
+    Repaired,
     Unavailable,
 }
 
 impl MessageKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Notices,
         Self::Inquiry,
         Self::Disclosures,
@@ -103,6 +133,11 @@ impl MessageKind {
         Self::StatusQuery,
         Self::ViewQuery,
         Self::MoveClaim,
+        Self::PoolRequest,
+        Self::TakeCode,
+        Self::Compare,
+        Self::Suspicion,
+        Self::Repair,
     ];
 
     /// The word in tables and logs.
@@ -119,12 +154,17 @@ impl MessageKind {
             Self::StatusQuery => "status-query",
             Self::ViewQuery => "view-query",
             Self::MoveClaim => "move-claim",
+            Self::PoolRequest => "pool-request",
+            Self::TakeCode => "take-code",
+            Self::Compare => "compare",
+            Self::Suspicion => "suspicion",
+            Self::Repair => "repair",
         }
     }
 }
 
 impl ReplyKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::NoticeAck,
         Self::Answer,
         Self::Refusal,
@@ -137,6 +177,11 @@ impl ReplyKind {
         Self::View,
         Self::MoveReleased,
         Self::MoveRefused,
+        Self::Pool,
+        Self::CodeTaken,
+        Self::Compared,
+        Self::Suspected,
+        Self::Repaired,
         Self::Unavailable,
     ];
 
@@ -156,6 +201,11 @@ impl ReplyKind {
             Self::View => "view",
             Self::MoveReleased => "move-released",
             Self::MoveRefused => "move-refused",
+            Self::Pool => "pool",
+            Self::CodeTaken => "code-taken",
+            Self::Compared => "compared",
+            Self::Suspected => "suspected",
+            Self::Repaired => "repaired",
             Self::Unavailable => "unavailable",
         }
     }
@@ -177,6 +227,11 @@ pub const fn replies_to(kind: MessageKind) -> &'static [ReplyKind] {
         MessageKind::StatusQuery => &[R::Status, R::Refusal, R::Unavailable],
         MessageKind::ViewQuery => &[R::View, R::Refusal, R::Unavailable],
         MessageKind::MoveClaim => &[R::MoveReleased, R::MoveRefused, R::Unavailable],
+        MessageKind::PoolRequest => &[R::Pool, R::Unavailable],
+        MessageKind::TakeCode => &[R::CodeTaken, R::Unavailable],
+        MessageKind::Compare => &[R::Compared, R::Unavailable],
+        MessageKind::Suspicion => &[R::Suspected, R::Unavailable],
+        MessageKind::Repair => &[R::Repaired, R::Unavailable],
     }
 }
 
@@ -194,6 +249,11 @@ impl Request {
             Self::StatusQuery(_) => MessageKind::StatusQuery,
             Self::ViewQuery(_) => MessageKind::ViewQuery,
             Self::MoveClaim(_) => MessageKind::MoveClaim,
+            Self::PoolRequest(_) => MessageKind::PoolRequest,
+            Self::TakeCode(_) => MessageKind::TakeCode,
+            Self::Compare(_) => MessageKind::Compare,
+            Self::Suspicion(_) => MessageKind::Suspicion,
+            Self::Repair(_) => MessageKind::Repair,
         }
     }
 }
@@ -214,6 +274,11 @@ impl Reply {
             Self::View(_) => ReplyKind::View,
             Self::MoveReleased(_) => ReplyKind::MoveReleased,
             Self::MoveRefused => ReplyKind::MoveRefused,
+            Self::Pool(_) => ReplyKind::Pool,
+            Self::CodeTaken(_) => ReplyKind::CodeTaken,
+            Self::Compared(_) => ReplyKind::Compared,
+            Self::Suspected(_) => ReplyKind::Suspected,
+            Self::Repaired { .. } => ReplyKind::Repaired,
             Self::Unavailable { .. } => ReplyKind::Unavailable,
         }
     }

@@ -33,6 +33,15 @@ pub struct NoticeBatch {
     pub notices: Vec<RelayedNotice>,
 }
 
+/// One notice of a batch that its receiver set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Of the sender's queue.
+    pub sequence: u64,
+    /// Stable id of the reason.
+    pub rule: String,
+}
+
 /// One row from the existing register system (既存住基システム).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRow {
@@ -82,6 +91,24 @@ impl RelayedNotice {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         field::decode::<twin::RelayedNotice, Self>("relayed_notice", bytes, FRAME_BYTES_MAX)
+    }
+}
+
+impl From<&SetAside> for twin::SetAside {
+    fn from(value: &SetAside) -> Self {
+        Self { sequence: value.sequence, rule: value.rule.clone() }
+    }
+}
+
+impl TryFrom<twin::SetAside> for SetAside {
+    type Error = DecodeError;
+
+    fn try_from(value: twin::SetAside) -> Result<Self, DecodeError> {
+        const M: &str = "set_aside";
+        Ok(Self {
+            sequence: sequence(At(M, "sequence"), value.sequence)?,
+            rule: At(M, "rule").filled(value.rule, RULE_BYTES_MAX)?,
+        })
     }
 }
 

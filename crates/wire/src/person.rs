@@ -3,7 +3,7 @@
 
 use law::change::{ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
-use law::inquiry::{LastChange, ProvidedPerson};
+use law::inquiry::{Held, LastChange, ProvidedPerson};
 use law::people::{
     Address, BirthDate, FormerSurname, FourItems, IdentityInformation, Kana, Name, OtherNames, Sex,
 };
@@ -143,6 +143,40 @@ pub(crate) fn notice(value: Option<twin::ChangeNotice>) -> Result<ChangeNotice, 
     })
 }
 
+fn last_change_to(change: &LastChange) -> twin::LastChange {
+    twin::LastChange {
+        reason: reason_to(&change.reason),
+        on: change.on.to_string(),
+        foreign: change.foreign,
+    }
+}
+
+fn last_change(change: &twin::LastChange) -> Result<LastChange, DecodeError> {
+    Ok(LastChange {
+        reason: reason_from(At("last_change", "reason"), change.reason)?,
+        on: At("last_change", "on").short(&change.on, Date::parse)?,
+        foreign: change.foreign,
+    })
+}
+
+pub(crate) fn state_to(held: &Held) -> twin::PersonState {
+    twin::PersonState {
+        record: Some((&held.identity).into()),
+        change: held.change.as_ref().map(last_change_to),
+        removed: held.removed,
+    }
+}
+
+/// See [`identity`].
+pub(crate) fn state(value: &twin::PersonState) -> Result<Held, DecodeError> {
+    let record = At("person_state", "record").required(value.record.as_ref())?;
+    Ok(Held {
+        identity: identity(record)?,
+        change: value.change.as_ref().map(last_change).transpose()?,
+        removed: value.removed,
+    })
+}
+
 impl From<&ProvidedPerson> for twin::ProvidedPerson {
     fn from(value: &ProvidedPerson) -> Self {
         Self {
@@ -152,11 +186,7 @@ impl From<&ProvidedPerson> for twin::ProvidedPerson {
             address: value.address.expose().to_owned(),
             sex: sex_to(&value.sex),
             birth: value.birth.expose(),
-            change: value.change.as_ref().map(|change| twin::LastChange {
-                reason: reason_to(&change.reason),
-                on: change.on.to_string(),
-                foreign: change.foreign,
-            }),
+            change: value.change.as_ref().map(last_change_to),
             alternative_name: exposed(value.alternative_name.as_ref()),
         }
     }
@@ -165,14 +195,7 @@ impl From<&ProvidedPerson> for twin::ProvidedPerson {
 /// See [`identity`].
 pub(crate) fn provided(value: &twin::ProvidedPerson) -> Result<ProvidedPerson, DecodeError> {
     const M: &str = "provided_person";
-    let change = match &value.change {
-        None => None,
-        Some(change) => Some(LastChange {
-            reason: reason_from(At("last_change", "reason"), change.reason)?,
-            on: At("last_change", "on").short(&change.on, Date::parse)?,
-            foreign: change.foreign,
-        }),
-    };
+    let change = value.change.as_ref().map(last_change).transpose()?;
     Ok(ProvidedPerson::received(
         At(M, "code").short_if(value.code.as_deref(), RecordCode::parse)?,
         name(M, &value.name)?,

@@ -88,6 +88,7 @@ pub async fn serve(
     let directory = first_directory(&config, &mut store)?;
     book.install(&directory);
     let identity = Identity::new(config.node.clone(), Arc::clone(&token))?;
+    let node_key = *identity.public_key();
     let alarms = Arc::new(Alarms::default());
     let (profile, peers) = (config.tls_profile, Arc::clone(&book));
     let tls = Tls::new(profile, identity.clone(), peers, Arc::clone(&alarms));
@@ -104,7 +105,7 @@ pub async fn serve(
     let (events, inbox) = sync_channel(EVENTS_COUNT_MAX);
     let handle = tokio::runtime::Handle::current();
     let edge = Box::new(NodeEdge { handle, caller, book: Arc::clone(&book), token });
-    let engine = Engine::new(maker(&config)?, store, signer, edge, events.clone());
+    let engine = Engine::new(maker(&config, node_key)?, store, signer, edge, events.clone());
     let address = config.listen.to_string();
     let listener = TcpListener::bind(config.listen)
         .await
@@ -172,8 +173,9 @@ fn first_directory(
 }
 
 /// How to make this role's machine from what is durable.
-fn maker(config: &NodeConfig) -> Result<MachineMaker, ProcessError> {
+fn maker(config: &NodeConfig, node_key: [u8; 65]) -> Result<MachineMaker, ProcessError> {
     let identity = MemberIdentity {
+        node_key,
         node: config.node.clone(),
         role: config.role,
         organ: config.organ,

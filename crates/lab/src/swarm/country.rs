@@ -15,7 +15,7 @@ use wire::directory::{DIRECTORY_VALID_MS, Directory, Member, MemberState, Signed
 use wire::{NodeId, OperatorCardRow, Role};
 
 use super::SwarmError;
-use super::keys::{CardKey, LedgerKey, card_key, sha256};
+use super::keys::{CardKey, LedgerKey, card_key, node_key};
 
 /// A node, by its place in [`PLACES`].
 pub(super) type Place = usize;
@@ -119,7 +119,7 @@ impl Country {
             id: site.node.clone(),
             role: site.role,
             organ: Some(site.organ),
-            pin: sha256(&[site.node.as_str().as_bytes()]),
+            pin: node_key(&site.node).map_or([0; 32], |key| token::verify::pin(&key.public())),
             address: format!("127.0.0.1:{}", 7_000 + place),
             exchange: None,
             state: MemberState::Active,

@@ -10,6 +10,7 @@ use ed25519_dalek::Signer as _;
 use ledger::note::{NoteSigner, SignError, VerifierKey};
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sha2::{Digest, Sha256};
+use wire::NodeId;
 
 /// SHA-256 of the parts one after the other.
 pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
@@ -67,6 +68,11 @@ static CARD_KEYS: LazyLock<Mutex<BTreeMap<String, Option<CardKey>>>> =
 pub(super) fn card_key(name: &str) -> Option<CardKey> {
     let mut keys = CARD_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     keys.entry(name.to_owned()).or_insert_with(|| CardKey::named(name)).clone()
+}
+
+/// The key of a node: what its releases are signed with and the directory pins.
+pub(super) fn node_key(node: &NodeId) -> Option<CardKey> {
+    card_key(&format!("the node {node}"))
 }
 
 /// A ledger's key.

@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 
 use ledger::receipt::Receipt;
 use node::machine::{CallFailure, Input, Ticket};
-use node::outbox::{OutgoingCall, OutgoingReply, Parts};
+use node::outbox::{OutgoingCall, OutgoingReply, Parts, SignRequest};
 use node::ports::{Counter, Recorded, Store, Write};
 use store::Publish;
+use token::KeyName;
 use wire::{Reply, Request};
 
 use super::check::Violation;
 use super::country::{CENTER, Place};
+use super::keys::node_key;
 use super::network::{self, Fate};
 use super::plant::Plant;
 use super::station::Caller;
@@ -43,6 +45,14 @@ impl World {
         Ok(())
     }
 
+    /// What the token of this place signs.
+    fn signed(&self, place: Place, wanted: &SignRequest) -> Option<[u8; 64]> {
+        if wanted.key == KeyName::Directory {
+            return self.country.directory_key.sign(&wanted.message);
+        }
+        node_key(&self.country.sites.get(place)?.node)?.sign(&wanted.message)
+    }
+
     /// Put a step's effects into the open group, or let them out at once if they need none.
     fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
         let Parts { writes, entries, replies, calls, signatures, draws, .. } = parts;
@@ -55,8 +65,7 @@ impl World {
         for wanted in signatures {
             let slow = u64::from(3 + self.draws.network.below(60));
             let fails = self.storm && self.draws.faults.permille(20);
-            let key = &self.country.directory_key;
-            let signature = if fails { None } else { key.sign(&wanted.message) };
+            let signature = if fails { None } else { self.signed(place, &wanted) };
             let incarnation = self.stations.get(place).map_or(0, |s| s.incarnation);
             let sign = wanted.sign;
             self.at(slow, Event::Signed { place, incarnation, sign, signature });

@@ -21,6 +21,7 @@ use wire::{NodeId, Role};
 
 use super::SwarmError;
 use super::country::{Country, Place, Site};
+use super::keys::node_key;
 
 /// Who waits for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +137,7 @@ impl Station {
             role: site.role,
             organ: Some(site.organ),
             directory_key: country.directory_key.public(),
+            node_key: node_key(&site.node).map_or([0; 65], |key| key.public()),
             software: "jukilab".to_owned(),
         };
         let reads: &dyn Reads = self.store.reads();

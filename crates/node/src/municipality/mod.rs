@@ -3,6 +3,8 @@
 //!
 //! It holds nothing else of the register (S2 found gateways that held it whole).
 
+mod arrivals;
+mod departures;
 mod feed;
 
 use law::code::LocalGovernmentCode;
@@ -15,6 +17,8 @@ use crate::member::{Identity, Member};
 use crate::outbox::Outbox;
 use crate::ports::Reads;
 use crate::queue::Sender;
+use arrivals::Arrivals;
+use departures::Departures;
 
 /// The municipality's machine.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct Municipality {
     code: LocalGovernmentCode,
     forwarder: Forwarder,
     notices: Sender,
+    arrivals: Arrivals,
+    departures: Departures,
 }
 
 impl Municipality {
@@ -35,7 +41,14 @@ impl Municipality {
         reads: &dyn Reads,
     ) -> Self {
         let member = Member::new(identity, reads);
-        Self { member, code, forwarder: Forwarder::default(), notices: Sender::new(prefecture) }
+        Self {
+            member,
+            code,
+            forwarder: Forwarder::default(),
+            notices: Sender::new(prefecture),
+            arrivals: Arrivals::default(),
+            departures: Departures::default(),
+        }
     }
 
     fn requested(
@@ -56,6 +69,9 @@ impl Municipality {
                 self.forwarder.inquired(&mut self.member, now, asked, signed, out);
             }
             (Role::Feed, Request::Feed(batch)) => self.fed(now, ticket, &batch, reads, out),
+            (Role::Municipality, Request::MoveClaim(claim)) => {
+                self.claimed(now, (from, ticket), &claim, reads, out);
+            }
             (Role::Center, Request::DirectoryPush(bytes)) => {
                 self.member.directory_pushed(now, ticket, bytes, out);
             }
@@ -75,6 +91,10 @@ impl Municipality {
             self.notices.notified(&mut self.member, now, &outcome, reads, out);
             return;
         }
+        if self.arrivals.owns(call) {
+            self.claim_answered(now, call, &outcome, reads, out);
+            return;
+        }
         if !self.member.replied(now, call, &outcome, out) {
             let _ = self.forwarder.replied(call, outcome, out);
         }
@@ -90,13 +110,20 @@ impl Machine for Municipality {
             }
             Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
             Input::Recorded(receipt) => {
-                let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
+                if let Some(receipt) = self.release_recorded(now, receipt, &mut out) {
+                    let _ = self.forwarder.recorded(&mut self.member, now, receipt, &mut out);
+                }
             }
-            Input::Signed { .. } | Input::Drawn { .. } => {}
+            Input::Signed { sign, signature } => {
+                self.release_signed((sign, signature), reads, &mut out);
+            }
+            Input::Drawn { .. } => {}
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.notices.send_notices(&mut self.member, now, reads, &mut out);
                 self.forwarder.tick(now, &mut out);
+                self.claim(now, reads, &mut out);
+                self.releases_tick(now, &mut out);
             }
         }
         out

@@ -105,6 +105,10 @@ impl Prefecture {
             out.unavailable(ticket, "the queue to the center has to be settled first");
             return;
         }
+        if self.notices.is_full(reads).unwrap_or(true) {
+            out.unavailable(ticket, "too many notices wait for the center");
+            return;
+        }
         let area = self.code;
         let belongs = |relayed: &RelayedNotice| {
             relayed.municipality == sender

@@ -129,7 +129,7 @@ fn an_acknowledgement_of_nothing_does_not_make_it_spin() {
         let now = NOW.plus_ms(tenth * 100);
         if let Some((call, _)) = notices(&node.tick(now)) {
             tries += 1;
-            let outcome = Ok(Reply::NoticeAck { applied: 0 });
+            let outcome = Ok(Reply::NoticeAck { applied: 0, set_aside: Vec::new() });
             let sent = node.step(now, Input::Reply { call, outcome });
             assert_eq!(notices(&sent), None, "not again at once");
         }
@@ -145,7 +145,10 @@ fn a_batch_of_which_nothing_is_heard_is_sent_again() {
     let second = notices(&node.tick(NOW.plus_ms(20_000))).unwrap();
     assert_ne!(first.0, second.0);
     // The late word on the first is nobody's any more; the second counts.
-    let late = Input::Reply { call: first.0, outcome: Ok(Reply::NoticeAck { applied: 3 }) };
+    let late = Input::Reply {
+        call: first.0,
+        outcome: Ok(Reply::NoticeAck { applied: 3, set_aside: Vec::new() }),
+    };
     node.step(NOW.plus_ms(20_001), late);
     let bounds = node.store.queue_bounds(&id("prefecture-13")).unwrap();
     assert_eq!(bounds, (0, 3));

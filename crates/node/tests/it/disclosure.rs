@@ -125,7 +125,7 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
     let from = peer("prefecture-13");
     let (parts, _) =
         center.raw(NOW, Input::Request { from, ticket, request: Request::Notices(batch) });
-    assert!(matches!(parts.replies[0].reply, Reply::NoticeAck { applied: 2 }));
+    assert!(matches!(parts.replies[0].reply, Reply::NoticeAck { applied: 2, .. }));
     assert_eq!(center.store.resident(&code(1)).unwrap(), None);
     let receipt = center.receipt(&recorded[0]);
     center.raw(NOW, Input::Recorded(receipt));

@@ -46,6 +46,7 @@ fn send(node: &mut Node, rows: Vec<(Option<u64>, ChangeNotice)>) -> Vec<String> 
     };
     let word = |verdict: &FeedVerdict| match verdict {
         FeedVerdict::Accepted { .. } => "accepted".to_owned(),
+        FeedVerdict::Waiting => "waiting".to_owned(),
         FeedVerdict::Duplicate => "duplicate".to_owned(),
         FeedVerdict::Rejected { column, rule, remedy } => {
             assert!(!remedy.is_empty());

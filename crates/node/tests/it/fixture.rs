@@ -74,6 +74,12 @@ pub(crate) fn directory_key() -> Key {
     Key::new(0x11)
 }
 
+/// The key of a node: what the directory pins and its releases are signed with.
+pub(crate) fn node_key(node: &NodeId) -> Key {
+    let sum = node.as_str().bytes().map(u32::from).sum::<u32>();
+    Key::new(u8::try_from(sum % 150).unwrap() + 0x20)
+}
+
 /// The signer of a node's ledger.
 pub(crate) struct LedgerKey {
     key: ed25519_dalek::SigningKey,
@@ -194,10 +200,7 @@ pub(crate) fn nodes() -> Vec<(NodeId, Role, Option<Organ>)> {
 
 pub(crate) fn directory(serial: u64, issued_at: Timestamp) -> Directory {
     let member = |(id, role, organ): (NodeId, Role, Option<Organ>)| {
-        let mut pin = [0; 32];
-        for (place, byte) in pin.iter_mut().zip(id.as_str().bytes()) {
-            *place = byte;
-        }
+        let pin = token::verify::pin(&node_key(&id).public());
         let exchange = (role != Role::Exchange).then(|| self::id("exchange-national"));
         let ledger_vkey = Some(LedgerKey::of(&id).verifier.to_string());
         let address = "127.0.0.1:1".to_owned();

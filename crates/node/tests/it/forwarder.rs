@@ -97,7 +97,7 @@ fn what_is_no_answer_is_not_passed_on() {
     for reply in [
         Reply::HeartbeatAck,
         Reply::Directory(vec![1, 2, 3]),
-        Reply::NoticeAck { applied: 3 },
+        Reply::NoticeAck { applied: 3, set_aside: Vec::new() },
         Reply::DisclosureAck { applied: 3 },
         Reply::DirectoryAck { serial: 3 },
         Reply::FeedResult(Vec::new()),

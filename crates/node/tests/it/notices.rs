@@ -191,7 +191,7 @@ fn relayed(sequence: u64, notice: ChangeNotice) -> RelayedNotice {
 
 fn acknowledged(node: &mut Node, from: &str, batch: NoticeBatch) -> u64 {
     match node.ask(NOW, &peer(from), Request::Notices(batch)) {
-        Reply::NoticeAck { applied } => applied,
+        Reply::NoticeAck { applied, .. } => applied,
         _ => panic!("an acknowledgement"),
     }
 }
@@ -293,7 +293,10 @@ fn a_claim_of_more_than_was_sent_halts_the_queue_and_not_the_node() {
     };
     let sent = feed(&mut kunitachi, 1);
     let call = sent.calls.iter().find(|call| matches!(call.request, Request::Notices(_))).unwrap();
-    let lie = Input::Reply { call: call.call, outcome: Ok(Reply::NoticeAck { applied: u64::MAX }) };
+    let lie = Input::Reply {
+        call: call.call,
+        outcome: Ok(Reply::NoticeAck { applied: u64::MAX, set_aside: Vec::new() }),
+    };
     let sent = kunitachi.step(NOW, lie);
     assert_eq!(sent.broken, None, "one peer's word does not stop a municipality");
     assert_eq!(kunitachi.entries_of(EntryKind::Stopped).len(), 1);
@@ -306,7 +309,10 @@ fn a_claim_of_more_than_was_sent_halts_the_queue_and_not_the_node() {
     assert!(!kunitachi.tick(NOW.plus_ms(59_000)).calls.iter().any(is_notices));
     let sent = kunitachi.tick(later);
     let call = sent.calls.iter().find(|call| is_notices(call)).unwrap();
-    let truth = Input::Reply { call: call.call, outcome: Ok(Reply::NoticeAck { applied: 1 }) };
+    let truth = Input::Reply {
+        call: call.call,
+        outcome: Ok(Reply::NoticeAck { applied: 1, set_aside: Vec::new() }),
+    };
     kunitachi.step(later, truth);
     let sent = feed(&mut kunitachi, 2);
     assert!(matches!(sent.replies[0].reply, Reply::FeedResult(_)));

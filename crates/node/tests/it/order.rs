@@ -29,7 +29,7 @@ impl Center {
         let notices = vec![RelayedNotice { municipality, sequence, notice, release: None }];
         let batch = NoticeBatch { first_sequence: sequence, notices };
         let reply = self.node.ask(NOW, &peer(from), Request::Notices(batch));
-        assert!(matches!(reply, Reply::NoticeAck { applied } if applied == sequence));
+        assert!(matches!(reply, Reply::NoticeAck { applied, .. } if applied == sequence));
     }
 
     fn current_at(&self, number: u64) -> Option<String> {

@@ -127,7 +127,7 @@ fn an_isolated_municipality_is_not_taken_at_its_word() {
         Request::Notices(NoticeBatch { first_sequence: sequence, notices: vec![relayed] })
     };
     let from = peer("municipality-132152");
-    assert!(matches!(tokyo.ask(NOW, &from, batch(1, &one)), Reply::NoticeAck { applied: 1 }));
+    assert!(matches!(tokyo.ask(NOW, &from, batch(1, &one)), Reply::NoticeAck { applied: 1, .. }));
     let isolating = Request::DirectoryPush(signed_by(&directory_key(), &directory));
     assert!(matches!(tokyo.ask(NOW, &peer("center"), isolating), Reply::DirectoryAck { .. }));
     assert!(matches!(tokyo.ask(NOW, &from, batch(2, &one)), Reply::Unavailable { .. }));

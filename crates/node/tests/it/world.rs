@@ -51,6 +51,7 @@ fn identity_of(peer: &Peer) -> Identity {
         role: peer.role,
         organ: peer.organ,
         directory_key: directory_key().public(),
+        node_key: fixture::node_key(&peer.node).public(),
         software: "test/1".to_owned(),
     }
 }

@@ -55,6 +55,10 @@ fn nothing_between_municipalities_passes_a_prefecture_or_the_center() {
                     row.message,
                     MessageKind::Notices
                         | MessageKind::Inquiry
+                        | MessageKind::Compare
+                        | MessageKind::Suspicion
+                        | MessageKind::Repair
+                        | MessageKind::PoolRequest
                         | MessageKind::DirectoryFetch
                         | MessageKind::Heartbeat
                 ),

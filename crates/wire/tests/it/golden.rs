@@ -140,6 +140,13 @@ pub(crate) fn all() -> Vec<Golden> {
             |bytes| Some(ReleaseBody::decode(bytes).ok()?.encode().unwrap()),
         ),
         plain(
+            "repair-body.hex",
+            "RepairBody",
+            "What the tier below signs, after \"jukinet/1 repair\" and a line feed.",
+            sample::repair_body().encode().unwrap(),
+            |bytes| Some(RepairBody::decode(bytes).ok()?.encode().unwrap()),
+        ),
+        plain(
             "queued-moving-in.hex",
             "RelayedNotice",
             "A moving-in of a foreign resident, with the former municipality's release.",

@@ -125,7 +125,7 @@ fn reply() -> impl Strategy<Value = Reply> {
                 Reply::Refusal(Refusal { digest, rule, law, hint, hint_en })
             }
         ),
-        any::<u64>().prop_map(|applied| Reply::NoticeAck { applied }),
+        any::<u64>().prop_map(|applied| Reply::NoticeAck { applied, set_aside: Vec::new() }),
         "\\PC{0,64}".prop_map(|reason| Reply::Unavailable { reason }),
     ]
 }

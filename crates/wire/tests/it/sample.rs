@@ -5,7 +5,7 @@ use law::affair::{AffairId, AgencyCode, Channel, Epoch};
 use law::change::{ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::denial::Denial;
-use law::inquiry::{Agreement, LastChange, ProvidedPerson};
+use law::inquiry::{Agreement, Held, LastChange, ProvidedPerson};
 use law::organ::{CardClass, CardId, Organ};
 use law::people::{
     Address, BirthDate, FormerSurname, FourItems, IdentityInformation, Kana, Name, OtherNames, Sex,
@@ -215,6 +215,21 @@ pub(crate) fn person() -> ProvidedPerson {
     )
 }
 
+pub(crate) fn repair_body() -> RepairBody {
+    let notice = notice(ChangeReason::MovedWithin);
+    let change = LastChange { reason: notice.reason, on: notice.changed_on, foreign: false };
+    RepairBody {
+        municipality: notice.record.municipality,
+        code: notice.record.code,
+        key: [0x4b; 32],
+        seen: Some(8),
+        state: Some(Held { identity: notice.record, change: Some(change), removed: false }),
+        reason: "altered".to_owned(),
+        after: 71,
+        repaired_at: AT,
+    }
+}
+
 /// One of each kind; a kind left out fails `golden::every_message_has_a_golden`.
 pub(crate) fn requests() -> Vec<Request> {
     let signed = |body: Vec<u8>| SignedQuery { body, signature: vec![0x51; 64] };
@@ -259,6 +274,30 @@ pub(crate) fn requests() -> Vec<Request> {
             to: town("221309"),
             moved_on: date("2013-10-21"),
         }),
+        Request::PoolRequest(PoolRequest { request: [0x31; 16], count: 2_000 }),
+        Request::TakeCode(TakeCode { request: [0x32; 16] }),
+        Request::Compare(Compare {
+            municipality: town("132152"),
+            key: [0x4b; 32],
+            ranges: vec![
+                RangeDigest::whole(70_123, 0x0123_4567_89ab_cdef),
+                RangeDigest { depth: 2, prefix: 0x5c00_0000_0000_0000, count: 274, digest: 9 },
+            ],
+        }),
+        Request::Suspicion(Suspicion {
+            municipality: town("132152"),
+            key: [0x4b; 32],
+            persons: vec![
+                Suspect { place: 0x5c12, own: Some(7), other: Some(8) },
+                Suspect { place: 0x5c13, own: None, other: Some(9) },
+                Suspect { place: 0x5c14, own: Some(10), other: None },
+            ],
+        }),
+        Request::Repair(SignedRepair {
+            body: repair_body().encode().unwrap(),
+            signature: [0x51; 64],
+            public_key: [0x04; 65],
+        }),
     ]
 }
 
@@ -271,7 +310,10 @@ pub(crate) fn replies() -> Vec<Reply> {
     };
     let outcome = |row, outcome| FeedOutcome { row, outcome };
     vec![
-        Reply::NoticeAck { applied: 301 },
+        Reply::NoticeAck {
+            applied: 301,
+            set_aside: vec![SetAside { sequence: 300, rule: "not-released".to_owned() }],
+        },
         Reply::Answer(Answer {
             digest: inquiry_digest(&inquiry_body().encode()),
             ledger: "jukinet.example/center".to_owned(),
@@ -304,6 +346,22 @@ pub(crate) fn replies() -> Vec<Reply> {
         }),
         Reply::MoveReleased(release()),
         Reply::MoveRefused,
+        Reply::Pool(Pool { request: [0x31; 16], codes: vec![code()] }),
+        Reply::CodeTaken(CodeTaken { request: [0x32; 16], code: code() }),
+        Reply::Compared(Compared {
+            parts: vec![RangeDigest { depth: 1, prefix: 5 << 60, count: 4_383, digest: 3 }],
+            persons: vec![RangePersons {
+                depth: 3,
+                prefix: 0x5c1 << 52,
+                persons: vec![PersonDigest { place: 0x5c12 << 48, digest: 8 }],
+            }],
+        }),
+        Reply::Suspected(vec![
+            Standing { place: 0x5c12, digest: Some(8), code: None },
+            Standing { place: 0x5c13, digest: Some(9), code: Some(code()) },
+            Standing { place: 0x5c14, digest: None, code: None },
+        ]),
+        Reply::Repaired { applied: true },
         Reply::View(ResidentView {
             code: code(),
             period_from: date("2008-10-21"),

@@ -1,0 +1,271 @@
+//! Notices that cannot be applied as they stand: judged one by one, set aside with the reason, so
+//! that one wrong record never stops the stream of all others. And notices that only came too
+//! early: they wait for the one before them.
+//!
+//! What is wrong with a notice by itself is `law`'s to say; here stands whether it fits what is
+//! held and whether its sender may say it.
+
+use std::collections::BTreeMap;
+
+use law::change::{ChangeKind, NoticeFault};
+use law::code::RecordCode;
+use law::inquiry::Held;
+use law::moving::needs_release;
+use law::time::Timestamp;
+use ledger::entry::EntryKind;
+use wire::limits::WAITING_NOTICES_COUNT_MAX;
+use wire::{
+    NodeId, RelayedNotice, ReleaseBody, SetAside, SetAsideNotice, SignedRelease, WaitingNotices,
+};
+
+use crate::member::Member;
+use crate::outbox::Outbox;
+use crate::ports::{Looked, ReadError, Reads, Space, Write};
+
+/// Notices kept aside at most. Beyond it they are recorded and not kept: somebody floods, and the
+/// sender still has them.
+pub const SET_ASIDE_COUNT_MAX: u64 = 100_000;
+
+/// Days by which a change may lie ahead of this tier's clock: a municipality's day may have begun
+/// earlier, nothing else may.
+const AHEAD_DAYS_MAX: i64 = 1;
+
+/// What to do with one notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Apply,
+    /// The former municipality confirms that the resident left (転出確定, 令13条3項).
+    Confirmed,
+    /// The notice before it, of another municipality, has not arrived yet.
+    Early,
+    /// Set aside under this rule.
+    Aside(&'static str),
+}
+
+/// Judge one notice against what is held about the person.
+pub(crate) fn judge(
+    member: &Member,
+    now: Timestamp,
+    relayed: &RelayedNotice,
+    held: Option<&Held>,
+) -> Verdict {
+    let notice = &relayed.notice;
+    if let Err(fault) = notice.check() {
+        return Verdict::Aside(rule_of(fault));
+    }
+    let epoch = member.directory.as_ref().map(|directory| directory.epoch);
+    if epoch.is_some_and(|epoch| !notice.reason.is_of(epoch)) {
+        return Verdict::Aside("reason-of-another-epoch");
+    }
+    let today = now.date_in_japan();
+    let latest = today.add_days(AHEAD_DAYS_MAX).unwrap_or(today);
+    if notice.changed_on > latest && !notice.reason.is_moving_out() {
+        return Verdict::Aside("in-the-future");
+    }
+    let release = relayed.release.as_ref().map(|release| release_by(member, release));
+    if notice.reason.is_moving_out() {
+        return match release {
+            None => Verdict::Apply,
+            Some(Some(body)) if confirms(&body, relayed) => Verdict::Confirmed,
+            Some(_) => Verdict::Aside("release-not-valid"),
+        };
+    }
+    if !needs_release(held, notice, today) {
+        return Verdict::Apply;
+    }
+    match release {
+        None => Verdict::Aside("not-released"),
+        Some(Some(body)) if admits(&body, relayed) => {
+            let stands_there = held.is_some_and(|held| held.identity.municipality == body.from);
+            if stands_there { Verdict::Apply } else { Verdict::Early }
+        }
+        Some(_) => Verdict::Aside("release-not-valid"),
+    }
+}
+
+/// The release, if the municipality it names signed it with the key that the directory pins.
+pub(crate) fn release_by(member: &Member, release: &SignedRelease) -> Option<ReleaseBody> {
+    let body = ReleaseBody::decode(&release.body).ok()?;
+    let signer = member.find(&NodeId::municipality(&body.from))?;
+    let message = SignedRelease::signing_bytes(&release.body);
+    let signed = token::verify::pin(&release.public_key) == signer.pin
+        && token::verify::p256(&release.public_key, &message, &release.signature);
+    signed.then_some(body)
+}
+
+/// The release lets this very person go to this very municipality.
+fn admits(body: &ReleaseBody, relayed: &RelayedNotice) -> bool {
+    body.code == relayed.notice.record.code && body.to == relayed.municipality
+}
+
+fn confirms(body: &ReleaseBody, relayed: &RelayedNotice) -> bool {
+    body.code == relayed.notice.record.code && body.from == relayed.municipality
+}
+
+const fn rule_of(fault: NoticeFault) -> &'static str {
+    match fault {
+        NoticeFault::PreviousCodeMissing => "previous-code-missing",
+        NoticeFault::PreviousCodeUnexpected => "previous-code-unexpected",
+        NoticeFault::PreviousCodeSame => "previous-code-same",
+        NoticeFault::NotAMunicipality => "not-a-municipality",
+        NoticeFault::BornAfterChange => "born-after-change",
+        NoticeFault::NumberNotHeld => "number-not-held",
+    }
+}
+
+/// Notices that came too early, as they will stand after the writes of this step.
+pub(crate) struct EarlyNotices<'a> {
+    reads: &'a dyn Reads,
+    /// Something waits in the store: without it nothing is looked up.
+    any: bool,
+    changed: BTreeMap<RecordCode, WaitingNotices>,
+}
+
+impl<'a> EarlyNotices<'a> {
+    pub(crate) fn new(reads: &'a dyn Reads) -> Looked<Self> {
+        let any = !reads.facts(Space::Arrival, None, 1)?.is_empty();
+        Ok(Self { reads, any, changed: BTreeMap::new() })
+    }
+
+    /// What waits about this person, in order.
+    pub(crate) fn of(&self, code: &RecordCode) -> Looked<WaitingNotices> {
+        if let Some(waiting) = self.changed.get(code) {
+            return Ok(waiting.clone());
+        }
+        if !self.any {
+            return Ok(WaitingNotices::default());
+        }
+        match self.reads.fact(Space::Arrival, code.expose().as_bytes())? {
+            None => Ok(WaitingNotices::default()),
+            Some(bytes) => WaitingNotices::decode(&bytes)
+                .map_err(|_| ReadError::Store("a waiting notice cannot be read".to_owned())),
+        }
+    }
+
+    /// Whether something of this municipality waits about this person: what it says next about the
+    /// same person has to wait behind it.
+    pub(crate) fn holds_up(&self, relayed: &RelayedNotice) -> Looked<bool> {
+        let waiting = self.of(&before_code(relayed))?;
+        let same = |kept: &SetAsideNotice| kept.notice.municipality == relayed.municipality;
+        Ok(waiting.notices.iter().any(same))
+    }
+
+    /// Let one more wait. `false`: too many do already.
+    pub(crate) fn add(&mut self, notice: SetAsideNotice) -> Looked<bool> {
+        let code = before_code(&notice.notice);
+        let mut waiting = self.of(&code)?;
+        if waiting.notices.len() >= WAITING_NOTICES_COUNT_MAX {
+            return Ok(false);
+        }
+        waiting.notices.push(notice);
+        self.changed.insert(code, waiting);
+        Ok(true)
+    }
+
+    pub(crate) fn put(&mut self, code: RecordCode, waiting: WaitingNotices) {
+        self.changed.insert(code, waiting);
+    }
+
+    pub(crate) fn finish(self, out: &mut Outbox) -> Looked<()> {
+        for (code, waiting) in self.changed {
+            let key = code.expose().as_bytes().to_vec();
+            if waiting.notices.is_empty() {
+                out.write(Write::DropFact { space: Space::Arrival, key });
+            } else {
+                let value = waiting.encode().map_err(|_| unkeepable())?;
+                out.write(Write::PutFact { space: Space::Arrival, key, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The code under which the person stands before this notice.
+pub(crate) fn before_code(relayed: &RelayedNotice) -> RecordCode {
+    let notice = &relayed.notice;
+    match notice.reason.kind() {
+        ChangeKind::Code => notice.previous_code.unwrap_or(notice.record.code),
+        _ => notice.record.code,
+    }
+}
+
+/// Where a notice that was set aside is kept.
+pub(crate) fn key(from: &NodeId, sequence: u64) -> Vec<u8> {
+    [from.as_str().as_bytes(), &sequence.to_be_bytes()].concat()
+}
+
+/// Keep what was set aside, and record it: one entry for each reason.
+pub(crate) fn keep(
+    member: &mut Member,
+    now: Timestamp,
+    aside: &[SetAsideNotice],
+    reads: &dyn Reads,
+    out: &mut Outbox,
+) -> Looked<()> {
+    if aside.is_empty() {
+        return Ok(());
+    }
+    let kept = reads.facts_count(Space::Quarantine)?;
+    let room = usize::try_from(SET_ASIDE_COUNT_MAX.saturating_sub(kept)).unwrap_or(usize::MAX);
+    for notice in aside.iter().take(room) {
+        let value = notice.encode().map_err(|_| unkeepable())?;
+        let key = key(&notice.from, notice.sequence);
+        out.write(Write::PutFact { space: Space::Quarantine, key, value });
+    }
+    let mut rules: BTreeMap<(&NodeId, &str), (u64, u64)> = BTreeMap::new();
+    for notice in aside {
+        let about = (&notice.from, notice.rule.as_str());
+        rules.entry(about).or_insert((0, notice.sequence)).0 += 1;
+    }
+    for ((from, rule), (count, first)) in rules {
+        let entry = member
+            .entry(EntryKind::NoticesSetAside, now)
+            .terminal(from.as_str())
+            .rule(rule)
+            .first(first)
+            .count(count);
+        member.note(entry, out);
+    }
+    Ok(())
+}
+
+/// What the receiver above set aside of our queue, taken from the queue before it is forgotten.
+pub(crate) fn refused_above(
+    member: &mut Member,
+    now: Timestamp,
+    to: &NodeId,
+    refused: &[SetAside],
+    reads: &dyn Reads,
+    out: &mut Outbox,
+) -> Looked<()> {
+    let mut aside = Vec::with_capacity(refused.len());
+    for SetAside { sequence, rule } in refused {
+        let after = sequence.saturating_sub(1);
+        let queued = reads.queued(to, after, 1)?;
+        let found = queued.first().filter(|(found, _)| found == sequence);
+        let Some(notice) = found.and_then(|(_, payload)| RelayedNotice::decode(payload).ok())
+        else {
+            continue;
+        };
+        let (from, rule) = (to.clone(), rule.clone());
+        aside.push(SetAsideNotice { from, sequence: *sequence, rule, at: now, notice });
+    }
+    keep(member, now, &aside, reads, out)
+}
+
+/// What was set aside of one sender's sequence earlier: told again when the batch comes again.
+pub(crate) fn kept_before(
+    from: &NodeId,
+    sequence: u64,
+    reads: &dyn Reads,
+) -> Looked<Option<SetAside>> {
+    let Some(bytes) = reads.fact(Space::Quarantine, &key(from, sequence))? else {
+        return Ok(None);
+    };
+    let kept = SetAsideNotice::decode(&bytes).ok();
+    Ok(kept.map(|kept| SetAside { sequence, rule: kept.rule }))
+}
+
+pub(crate) fn unkeepable() -> ReadError {
+    ReadError::Store("a notice cannot be encoded".to_owned())
+}
