@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ledger::LedgerFiles;
+use node::ports::StoreError;
 
 /// No published file is larger: a full entry bundle has 8,704 bytes, a note at most 128 KiB.
 const LEDGER_FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -95,6 +96,15 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 /// Open or create a file that only its owner may read.
 pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// What the operating system says, in the port's words; a path is not personal data.
+#[expect(clippy::needless_pass_by_value, reason = "used as a map_err function")]
+pub(crate) fn io_error(error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+        _ => StoreError::Io(error.to_string()),
+    }
 }
 
 #[cfg(test)]
