@@ -55,11 +55,21 @@ fn programs() -> PathBuf {
         .to_owned()
 }
 
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// User and group numbers of the server's own user.
+fn server_user() -> (u32, u32) {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap();
+    let line = users.lines().find(|line| line.split(':').next() == Some(USER));
+    let mut fields = line.expect("there is no user postgres").split(':').skip(2);
+    (fields.next().unwrap().parse().unwrap(), fields.next().unwrap().parse().unwrap())
+}
+
 /// Run as the server's own user where this process is root.
 fn as_server(command: &str) -> Command {
-    let root = std::fs::metadata("/proc/self")
-        .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    if !root {
+    if !is_root() {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]);
         return shell;

@@ -9,10 +9,10 @@ use node::ports::{Counter, Reads, StoreError, Write};
 use wire::NodeId;
 
 use crate::bench::{Bench, ModelBench, ORIGIN, SqliteBench, TestSigner, signer};
-use crate::postgres_bench::PostgresBench;
 use crate::people::{
     NOW, code, entry, foreign, held, history, kept, moved, provision_text, removed,
 };
+use crate::postgres_bench::PostgresBench;
 
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {

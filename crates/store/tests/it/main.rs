@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod cluster;
 mod collision;
 mod contract;
 mod crash;
@@ -17,6 +18,7 @@ mod erase;
 mod fsck;
 mod ledger_files;
 mod people;
+mod postgres_bench;
 mod random;
 mod register;
 mod scan;
