@@ -81,7 +81,8 @@ pub fn may_release(
 
 /// Whether an entry by `notice` needs the word of the municipality where the person stands or which
 /// the person is on the way from. Someone who died, was deleted ex officio or went abroad stands
-/// nowhere; a moving-out within the country binds for [`RELEASE_YEARS`].
+/// nowhere; a moving-out within the country binds for [`RELEASE_YEARS`]. An entry that was overtaken
+/// moves nobody any more and needs no word.
 #[must_use]
 pub fn needs_release(held: Option<&Held>, notice: &ChangeNotice, today: Date) -> bool {
     let Some(held) = held.filter(|_| notice.reason.kind() == ChangeKind::Entry) else {
@@ -90,12 +91,28 @@ pub fn needs_release(held: Option<&Held>, notice: &ChangeNotice, today: Date) ->
     if held.identity.municipality == notice.record.municipality {
         return false;
     }
+    if is_overtaken(Some(held), notice) {
+        return false;
+    }
     let bound = |on: Date| today < years_after(on);
     match &held.change {
         _ if !held.removed => true,
         Some(change) => change.reason == ChangeReason::MovedOut && bound(change.on),
         None => false,
     }
+}
+
+/// What is held is of a later day than `notice`: it was overtaken on its way. A moving-out does not
+/// overtake: its day is the planned one (令30条の5), and the person may be entered elsewhere before it.
+#[must_use]
+pub fn is_overtaken(held: Option<&Held>, notice: &ChangeNotice) -> bool {
+    let overtakes = |held: &Held| {
+        held.change.as_ref().is_some_and(|change| {
+            let leaving = held.removed && change.reason.is_moving_out();
+            change.on > notice.changed_on && !leaving
+        })
+    };
+    held.is_some_and(overtakes)
 }
 
 /// The same day [`RELEASE_YEARS`] later; 29 February becomes 28 February.
@@ -188,6 +205,10 @@ mod tests {
         assert!(!needs(None, moved_in, "221309", today));
         let gone = held(Some((ChangeReason::MovedOut, "2013-10-20")));
         assert!(needs(Some(&gone), moved_in, "221309", today));
+        let planned = held(Some((ChangeReason::MovedOut, "2013-10-30")));
+        assert!(needs(Some(&planned), moved_in, "221309", today), "entered before the planned day");
+        let later = held(Some((ChangeReason::DeletedExOfficio, "2013-10-22")));
+        assert!(!needs(Some(&later), moved_in, "221309", today), "overtaken");
         assert!(!needs(Some(&gone), moved_in, "221309", day("2018-10-20")));
         for free in [ChangeReason::MovedOutAbroad, ChangeReason::DeletedExOfficio] {
             assert!(!needs(Some(&held(Some((free, "2013-10-20")))), moved_in, "221309", today));

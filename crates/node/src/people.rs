@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
+use law::moving::is_overtaken;
 use law::retention::{Regime, Sequel};
 use law::time::{Date, Timestamp};
 
@@ -89,7 +90,7 @@ impl<'a> Overlay<'a> {
         let own = before.as_ref().is_some_and(|held| held.identity.municipality == from);
         let stands = own && before.as_ref().is_some_and(|held| !held.removed);
         let acts = match notice.reason.kind() {
-            ChangeKind::Entry => own || !entered_since(before.as_ref(), notice),
+            ChangeKind::Entry => own || !is_overtaken(before.as_ref(), notice),
             ChangeKind::Deletion | ChangeKind::Correction => stands,
             ChangeKind::Number => false,
             ChangeKind::Code if before_code == code => before.is_none(),
@@ -249,19 +250,6 @@ fn as_held(notice: &ChangeNotice) -> Held {
 
 fn last_change(notice: &ChangeNotice) -> LastChange {
     LastChange { reason: notice.reason, on: notice.changed_on, foreign: notice.foreign }
-}
-
-/// Another municipality's change is of a later day: this entry was overtaken on its way. A
-/// moving-out is no such change: its day is the planned one (令30条の5), and the person may be entered
-/// elsewhere before it.
-fn entered_since(before: Option<&Held>, notice: &ChangeNotice) -> bool {
-    let overtakes = |held: &&Held| {
-        held.change.as_ref().is_some_and(|change| {
-            let leaving = held.removed && change.reason == ChangeReason::MovedOut;
-            change.on > notice.changed_on && !leaving
-        })
-    };
-    before.as_ref().is_some_and(overtakes)
 }
 
 impl std::fmt::Debug for Overlay<'_> {

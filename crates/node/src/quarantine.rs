@@ -24,7 +24,7 @@ use crate::ports::{Looked, ReadError, Reads, Space, Write};
 
 /// Notices kept aside at most. Beyond it they are recorded and not kept: somebody floods, and the
 /// sender still has them.
-pub const SET_ASIDE_COUNT_MAX: u64 = 100_000;
+pub(crate) const SET_ASIDE_COUNT_MAX: u64 = 100_000;
 
 /// Days by which a change may lie ahead of this tier's clock: a municipality's day may have begun
 /// earlier, nothing else may.

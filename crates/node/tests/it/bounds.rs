@@ -110,7 +110,7 @@ fn a_queue_waits_longer_after_each_failure_and_never_too_long() {
     for tenth in 0..200_u64 {
         let now = NOW.plus_ms(tenth * 100);
         if let Some((call, count)) = notices(&node.tick(now)) {
-            assert_eq!(count, 256, "a batch is bounded");
+            assert_eq!(count, 180, "a batch is bounded");
             tries.push(tenth);
             let outcome = Err(CallFailure::NotReachable);
             node.step(now, Input::Reply { call, outcome });

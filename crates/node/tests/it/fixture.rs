@@ -16,7 +16,9 @@ use wire::directory::{
     DIRECTORY_SIGNING_PREFIX, DIRECTORY_VALID_MS, Directory, Member, MemberState, OperatorCardRow,
     SignedDirectory,
 };
-use wire::{InquiryBody, NodeId, Role, SignedInquiry, inquiry_digest};
+use wire::{
+    InquiryBody, MoveClaim, NodeId, ReleaseBody, Role, SignedInquiry, SignedRelease, inquiry_digest,
+};
 
 pub(crate) const KUNITACHI: &str = "132152";
 pub(crate) const MITAKA: &str = "132047";
@@ -78,6 +80,35 @@ pub(crate) fn directory_key() -> Key {
 pub(crate) fn node_key(node: &NodeId) -> Key {
     let sum = node.as_str().bytes().map(u32::from).sum::<u32>();
     Key::new(u8::try_from(sum % 150).unwrap() + 0x20)
+}
+
+/// The word of `from` that a resident may go to `to`.
+pub(crate) fn release(number: u64, from: &str, to: &str) -> SignedRelease {
+    let body = ReleaseBody {
+        code: code(number),
+        from: town(from),
+        to: town(to),
+        left_on: date("2026-04-30"),
+        released_at: NOW,
+    };
+    let key = node_key(&NodeId::municipality(&town(from)));
+    let body = body.encode().unwrap();
+    let signature = key.sign(&SignedRelease::signing_bytes(&body));
+    SignedRelease { body, signature, public_key: key.public() }
+}
+
+/// That person `number` of [`notice`] moved in.
+pub(crate) fn claim(number: u64, from: &str, to: &str) -> MoveClaim {
+    let record =
+        notice(ChangeReason::MovedIn, "2026-05-01", number, "東京都国立市東1", from).record;
+    MoveClaim {
+        code: record.code,
+        name: record.items.name,
+        birth: record.items.birth,
+        from: town(from),
+        to: town(to),
+        moved_on: date("2026-05-01"),
+    }
 }
 
 /// The signer of a node's ledger.

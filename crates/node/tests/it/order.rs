@@ -6,7 +6,7 @@ use ledger::entry::EntryKind;
 use node::ports::Reads as _;
 use wire::{NoticeBatch, RelayedNotice, Reply, Request};
 
-use crate::fixture::{KUNITACHI, MATSUMOTO, MITAKA, NOW, code, notice};
+use crate::fixture::{KUNITACHI, MATSUMOTO, MITAKA, NOW, code, notice, release};
 use crate::world::{Node, peer};
 
 struct Center {
@@ -26,7 +26,16 @@ impl Center {
         self.sent[place] += 1;
         let sequence = self.sent[place];
         let municipality = notice.record.municipality;
-        let notices = vec![RelayedNotice { municipality, sequence, notice, release: None }];
+        // Person 1 moves from Kunitachi to Matsumoto, and on to Mitaka.
+        let former = match (municipality.as_str(), notice.record.code == code(1)) {
+            (MATSUMOTO, true) => Some(KUNITACHI),
+            (MITAKA, true) => Some(MATSUMOTO),
+            _ => None,
+        };
+        let release = former
+            .filter(|_| notice.reason == ChangeReason::MovedIn)
+            .map(|former| release(1, former, municipality.as_str()));
+        let notices = vec![RelayedNotice { municipality, sequence, notice, release }];
         let batch = NoticeBatch { first_sequence: sequence, notices };
         let reply = self.node.ask(NOW, &peer(from), Request::Notices(batch));
         assert!(matches!(reply, Reply::NoticeAck { applied, .. } if applied == sequence));
@@ -142,7 +151,7 @@ fn a_code_of_somebody_else_cannot_be_taken_by_a_change_of_code() {
     assert_eq!(held.identity, victim.record, "the victim's record is untouched");
     assert!(center.node.store.history(&code(9), 10).unwrap().is_empty());
     assert_eq!(center.current_at(1), None);
-    assert!(center.last_remark().contains("1 unfounded"));
+    assert!(center.last_remark().contains("1 set aside"));
 }
 
 #[test]
@@ -171,6 +180,6 @@ fn a_late_word_under_an_old_code_makes_no_second_person() {
     center.take(says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01"));
     assert_eq!(center.node.store.resident(&code(1)).unwrap(), None);
     assert_eq!(center.current_at(2).as_deref(), Some(MATSUMOTO));
-    assert!(center.last_remark().contains("1 unfounded"));
+    assert!(center.last_remark().contains("1 set aside"));
     assert_eq!(center.node.store.residents_count().unwrap(), 1);
 }

@@ -40,6 +40,7 @@ fn requests() -> Vec<Request> {
         Request::Heartbeat(beat),
         Request::StatusQuery(signed.clone()),
         Request::ViewQuery(signed),
+        Request::MoveClaim(fixture::claim(1, KUNITACHI, fixture::MATSUMOTO)),
     ]
 }
 

@@ -281,7 +281,11 @@ impl World {
         assert_eq!(sent.broken, None, "{from} stopped");
         let mut replies = sent.replies;
         for request in sent.signatures {
-            let signature = Some(directory_key().sign(&request.message));
+            let key = match request.key {
+                token::KeyName::Directory => directory_key(),
+                _ => fixture::node_key(from),
+            };
+            let signature = Some(key.sign(&request.message));
             let SignId(number) = request.sign;
             let input = Input::Signed { sign: SignId(number), signature };
             let sent = self.nodes.get_mut(from).unwrap().step(self.now, input);
