@@ -120,6 +120,11 @@ impl Outbox {
         self.parts.entries.extend(staged.parts.entries);
     }
 
+    /// What this step keeps so far.
+    pub(crate) fn writes(&self) -> &[Write] {
+        &self.parts.writes
+    }
+
     /// Record an act that nothing waits for (its own reply leaves after the group is durable).
     pub(crate) fn record(&mut self, entry: EntryId, leaf: Leaf) {
         self.parts.entries.push(NewEntry { id: entry, leaves: vec![leaf] });
@@ -229,7 +234,22 @@ impl Outbox {
         self.reply(ticket, Reply::MoveReleased(release));
     }
 
+    /// Designated codes for the municipality that asked (法30条の7第1項).
+    pub(crate) fn designate(&mut self, ticket: Ticket, pool: wire::Pool) {
+        self.reply(ticket, Reply::Pool(pool));
+    }
+
+    /// One unused code of the own pool, for the register system to write (法30条の2第2項).
+    pub(crate) fn give_code(&mut self, ticket: Ticket, taken: wire::CodeTaken) {
+        self.reply(ticket, Reply::CodeTaken(taken));
+    }
+
     // ---- doors for what holds no resident's data, or only passes it on ----
+
+    /// More codes, please (規則14条2項).
+    pub(crate) fn ask_for_codes(&mut self, call: CallId, to: NodeId, request: wire::PoolRequest) {
+        self.call(call, to, Request::PoolRequest(request));
+    }
 
     /// A refusal, recorded before it leaves. Only the public mapping of the denial travels.
     pub(crate) fn refuse(&mut self, parked: Parked<(Ticket, [u8; 32], Denial)>, receipt: Receipt) {

@@ -5,6 +5,7 @@
 mod directory;
 mod disclosure;
 mod network;
+mod pool;
 
 use law::change::ChangeKind;
 use law::organ::Organ;
@@ -21,6 +22,7 @@ use crate::provider::Provider;
 use directory::Issuer;
 use disclosure::Handover;
 use network::Room;
+use pool::Designator;
 
 /// The center's machine.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Center {
     issuer: Issuer,
     handover: Handover,
     room: Room,
+    designator: Designator,
     tick_asked: bool,
 }
 
@@ -43,6 +46,7 @@ impl Center {
             issuer: Issuer::default(),
             handover: Handover::default(),
             room: Room::default(),
+            designator: Designator::default(),
             tick_asked: false,
         }
     }
@@ -66,6 +70,9 @@ impl Center {
             (Role::Agency | Role::Municipality | Role::Prefecture, Request::Inquiry(signed)) => {
                 let asked = (from, ticket);
                 self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
+            }
+            (Role::Municipality, Request::PoolRequest(request)) => {
+                self.designator.asked(now, (from, ticket), &request, reads, out);
             }
             (_, Request::DirectoryFetch) => match self.member.signed_directory() {
                 Some(signed) => out.give_directory(ticket, signed.to_vec()),
@@ -159,9 +166,13 @@ impl Machine for Center {
             Input::Signed { sign, signature } => {
                 self.issuer.signed(&mut self.member, now, (sign, signature), &mut out);
             }
-            Input::Drawn { .. } => {}
+            Input::Drawn { draw, bytes } => {
+                let drawn = (draw, bytes.as_slice());
+                let _ = self.designator.drawn(&mut self.member, now, drawn, reads, &mut out);
+            }
             Input::Tick => self.tick(now, reads, &mut out),
         }
+        pool::remember_given_up(&mut out);
         out
     }
 }

@@ -6,6 +6,7 @@
 mod arrivals;
 mod departures;
 mod feed;
+mod pool;
 
 use law::code::LocalGovernmentCode;
 use law::time::Timestamp;
@@ -19,6 +20,7 @@ use crate::ports::Reads;
 use crate::queue::Sender;
 use arrivals::Arrivals;
 use departures::Departures;
+use pool::Stock;
 
 /// The municipality's machine.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct Municipality {
     notices: Sender,
     arrivals: Arrivals,
     departures: Departures,
+    stock: Stock,
 }
 
 impl Municipality {
@@ -48,6 +51,7 @@ impl Municipality {
             notices: Sender::new(prefecture),
             arrivals: Arrivals::default(),
             departures: Departures::default(),
+            stock: Stock::new(reads),
         }
     }
 
@@ -69,6 +73,9 @@ impl Municipality {
                 self.forwarder.inquired(&mut self.member, now, asked, signed, out);
             }
             (Role::Feed, Request::Feed(batch)) => self.fed(now, ticket, &batch, reads, out),
+            (Role::Feed, Request::TakeCode(asked)) => {
+                self.stock.taken(&mut self.member, now, (ticket, &asked), reads, out);
+            }
             (Role::Municipality, Request::MoveClaim(claim)) => {
                 self.claimed(now, (from, ticket), &claim, reads, out);
             }
@@ -95,6 +102,10 @@ impl Municipality {
             self.claim_answered(now, call, &outcome, reads, out);
             return;
         }
+        if self.stock.owns(call) {
+            self.stock.replied(&mut self.member, now, &outcome, reads, out);
+            return;
+        }
         if !self.member.replied(now, call, &outcome, out) {
             let _ = self.forwarder.replied(call, outcome, out);
         }
@@ -117,15 +128,20 @@ impl Machine for Municipality {
             Input::Signed { sign, signature } => {
                 self.release_signed((sign, signature), reads, &mut out);
             }
-            Input::Drawn { .. } => {}
+            Input::Drawn { draw, bytes } => {
+                let _ = self.stock.drawn(now, (draw, &bytes), reads, &mut out);
+            }
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.notices.send_notices(&mut self.member, now, reads, &mut out);
                 self.forwarder.tick(now, &mut out);
                 self.claim(now, reads, &mut out);
                 self.releases_tick(now, &mut out);
+                let center = NodeId::center();
+                self.stock.tick(&mut self.member, (now, center), reads, &mut out);
             }
         }
+        self.stock.written(reads, &mut out);
         out
     }
 }

@@ -136,20 +136,15 @@ fn what_is_or_was_somebodys_is_never_designated() {
     let mut center = Node::of("center");
     let mut lives = person(1, "住基 花子", "東京都国立市東1", KUNITACHI);
     lives.identity.code = would_be[0];
-    let mut recoded = person(2, "住基 太郎", "東京都国立市東1", KUNITACHI);
-    recoded.identity.code = code(2);
     center.hold(&[lives]);
     center
         .store
         .apply(
-            &[
-                Write::ReplaceCode { previous: would_be[1], held: recoded },
-                Write::PutFact {
-                    space: Space::Issued,
-                    key: would_be[2].expose().as_bytes().to_vec(),
-                    value: vec![1],
-                },
-            ],
+            &[Write::PutFact {
+                space: Space::Issued,
+                key: would_be[2].expose().as_bytes().to_vec(),
+                value: vec![1],
+            }],
             &[],
             &mut |bytes| bytes.fill(9),
         )
