@@ -104,6 +104,22 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     Ok(())
 }
 
+/// Waits until no other process holds the lock beside this file, and holds it until dropped.
+pub fn lock(path: &Path) -> Result<File, DiskError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let beside = PathBuf::from(name);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(io(&beside, "create"))?;
+    file.lock().map_err(io(&beside, "lock"))?;
+    Ok(file)
+}
+
 /// Makes a folder of mode 0700, with its parents.
 pub fn make_folder(path: &Path) -> Result<(), DiskError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path, "make"))

@@ -79,6 +79,11 @@ impl RetentionShelf for FileShelf {
         disk::write_private(&self.0, sealed).map_err(|error| error.to_string())
     }
 
+    fn exclusively(&self) -> Result<Box<dyn std::any::Any>, String> {
+        let lock = disk::lock(&self.0).map_err(|error| error.to_string())?;
+        Ok(Box::new(lock))
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         dice::fill(bytes);
     }

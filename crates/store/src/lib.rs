@@ -39,7 +39,7 @@ use ledger::checkpoint::Checkpoint;
 use ledger::note::NoteSigner;
 use node::ports::StoreError;
 
-pub use erased::Erased;
+pub use erased::{Erase, Erased};
 pub use fsck::{Fault, FsckReport, PopulationDigest};
 pub use keys::{KeyError, KeySource};
 pub use model::ModelStore;

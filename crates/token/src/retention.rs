@@ -47,6 +47,13 @@ pub trait RetentionShelf: Send + Sync {
     /// Why it cannot be written.
     fn keep(&self, sealed: &[u8]) -> Result<(), String>;
 
+    /// Keep every other process from changing the file for as long as the answer lives: a change
+    /// reads it, alters it and replaces it.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn exclusively(&self) -> Result<Box<dyn std::any::Any>, String>;
+
     /// Fill with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
@@ -100,6 +107,7 @@ impl RetentionKeys {
     pub(crate) fn create(&self, name: &str) -> Result<(), TokenError> {
         check_retention_name(name)?;
         let mut held = self.held();
+        let _alone = self.alone()?;
         // Read anew before every change: another process may have been here before this one.
         let mut keys = self.load()?;
         if !keys.contains_key(name) {
@@ -120,6 +128,7 @@ impl RetentionKeys {
 
     pub(crate) fn destroy(&self, name: &str) -> Result<(), TokenError> {
         let mut held = self.held();
+        let _alone = self.alone()?;
         let mut keys = self.load()?;
         if keys.remove(name).is_some() {
             self.keep(&keys)?;
@@ -160,6 +169,10 @@ impl RetentionKeys {
             .ok_or_else(|| TokenError::RetentionRefused { name: name.to_owned() })?;
         self.with_key(name, |key| gcm_open(key, *nonce, sealed, &retention_aad(name)))?
             .ok_or_else(|| TokenError::RetentionRefused { name: name.to_owned() })
+    }
+
+    fn alone(&self) -> Result<Box<dyn std::any::Any>, TokenError> {
+        self.shelf.exclusively().map_err(|cause| TokenError::RetentionShelf { cause })
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Keys>> {
@@ -245,6 +258,10 @@ mod tests {
             }
             state.0 = Some(sealed.to_vec());
             Ok(())
+        }
+
+        fn exclusively(&self) -> Result<Box<dyn std::any::Any>, String> {
+            Ok(Box::new(()))
         }
 
         fn fill(&self, bytes: &mut [u8]) {

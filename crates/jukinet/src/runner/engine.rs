@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use law::retention::Regime;
+use law::time::Date;
 use ledger::entry::{Entry, EntryKind};
 use ledger::note::NoteSigner;
 use ledger::receipt::{EntryId, Receipt};
@@ -20,6 +22,7 @@ use store::{Publish as _, SqliteStore};
 use wire::directory::Directory;
 use wire::{Reply, Request};
 
+use super::sweep::Sweep;
 use crate::{clock, dice};
 
 /// Steps in one group: what one fsync is shared by at most.
@@ -32,6 +35,11 @@ const NOTE_CHARACTERS_MAX: usize = 160;
 const TICK_EVERY: Duration = Duration::from_millis(100);
 /// Time between two signed checkpoints while entries arrive: one token signature for many entries.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// From the start of a process to its first erasure: whoever waits for the node comes first.
+const SWEEP_FIRST_AFTER: Duration = Duration::from_secs(30);
+/// From an erasure that failed to the next try.
+const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
 /// What the edge brings.
 pub enum Event {
@@ -96,6 +104,12 @@ pub struct Engine {
     published_at: Instant,
     /// Since when no checkpoint could be signed.
     unsigned_since: Option<Instant>,
+    /// Whose terms bound the keys of current rows; without it nothing is erased by calendar.
+    regime: Option<Regime>,
+    sweep: Option<Sweep>,
+    /// The day whose erasure is done.
+    swept_on: Option<Date>,
+    sweep_at: Instant,
 }
 
 impl Engine {
@@ -125,7 +139,18 @@ impl Engine {
             unpublished: true,
             published_at: clock::monotonic(),
             unsigned_since: None,
+            regime: None,
+            sweep: None,
+            swept_on: None,
+            sweep_at: clock::monotonic() + SWEEP_FIRST_AFTER,
         }
+    }
+
+    /// Erase once a day what has reached the end of its term.
+    #[must_use]
+    pub fn erasing(mut self, regime: Regime) -> Self {
+        self.regime = Some(regime);
+        self
     }
 
     /// Run until told to stop. What was accepted before the stop is committed. Start and stop stand
@@ -184,6 +209,7 @@ impl Engine {
             }
             self.group(steps)?;
             self.publish(stop);
+            self.sweep();
             if stop {
                 return Ok(());
             }
@@ -308,6 +334,37 @@ impl Engine {
         self.machine = (self.make)(self.store.reads());
         // A full disk does not become free by trying again at once.
         std::thread::sleep(TICK_EVERY);
+    }
+
+    /// One step of the day's erasure, between two groups: a step is short, and the next one comes
+    /// after whoever waits meanwhile. A step that fails is tried again later.
+    fn sweep(&mut self) {
+        let Some(regime) = self.regime else { return };
+        if clock::monotonic() < self.sweep_at {
+            return;
+        }
+        let now = clock::now();
+        let today = now.date_in_japan();
+        if self.sweep.is_none() && self.swept_on != Some(today) {
+            self.sweep = Some(Sweep::new(today, regime));
+        }
+        let Some(sweep) = &mut self.sweep else { return };
+        match sweep.step(&mut self.store, now) {
+            Ok(false) => {}
+            Ok(true) => {
+                let gone = *sweep.erased();
+                self.unpublished |= !gone.is_nothing();
+                tracing::info!(event = "erased", rows = gone.rows(), keys = gone.cohorts);
+                self.swept_on = Some(sweep.on());
+                self.sweep = None;
+            }
+            Err(error) => {
+                tracing::error!(event = "erasure", %error, "erasure is put off");
+                self.store.rollback();
+                self.sweep = None;
+                self.sweep_at = clock::monotonic() + SWEEP_AGAIN_AFTER;
+            }
+        }
     }
 
     /// Sign a checkpoint over the new entries, at most every [`PUBLISH_EVERY`]. It costs several

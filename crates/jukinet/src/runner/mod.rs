@@ -7,4 +7,5 @@ pub mod keys;
 pub mod process;
 pub mod shown;
 pub mod station;
+pub mod sweep;
 pub mod terminal;

@@ -19,6 +19,7 @@ use wire::{NodeId, Reply, Role};
 use super::edge::NodeEdge;
 use super::engine::{EVENTS_COUNT_MAX, Engine, EngineError, Event, MachineMaker};
 use super::keys::{LedgerSigner, StoreKeys, origin};
+use super::sweep::regime;
 use crate::config::NodeConfig;
 use crate::disk::DiskError;
 use crate::net::{
@@ -105,7 +106,9 @@ pub async fn serve(
     let (events, inbox) = sync_channel(EVENTS_COUNT_MAX);
     let handle = tokio::runtime::Handle::current();
     let edge = Box::new(NodeEdge { handle, caller, book: Arc::clone(&book), token });
-    let engine = Engine::new(maker(&config, node_key)?, store, signer, edge, events.clone());
+    let regime = regime(&config, &store);
+    let engine = Engine::new(maker(&config, node_key)?, store, signer, edge, events.clone())
+        .erasing(regime);
     let address = config.listen.to_string();
     let listener = TcpListener::bind(config.listen)
         .await

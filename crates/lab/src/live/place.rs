@@ -181,5 +181,9 @@ impl RetentionShelf for BesideToken {
         Err("a bench makes and destroys no keys of a node".to_owned())
     }
 
+    fn exclusively(&self) -> Result<Box<dyn std::any::Any>, String> {
+        Err("a bench makes and destroys no keys of a node".to_owned())
+    }
+
     fn fill(&self, _: &mut [u8]) {}
 }

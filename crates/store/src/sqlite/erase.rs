@@ -9,9 +9,10 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::SqliteStore;
 use super::read::resident_place;
-use crate::erased::Erased;
+use crate::erased::{Erase, Erased};
 use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
+use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME};
 use crate::row::ResidentRow;
 use crate::schema::{store_error, to_sql};
 use crate::seal;
@@ -19,15 +20,8 @@ use crate::seal;
 /// Rows that one pass looks at for a key that is to be given up: bounds the time between groups.
 const ROWS_LOOKED_AT_COUNT_MAX: i64 = 2_048;
 
-/// Name of the month before which everything is erased, in `counter`.
-pub(super) const ERASED_BEFORE_NAME: &str = "erased-before";
-
-impl SqliteStore {
-    /// What [`SqliteStore::erase_cohorts_before`] would take away now.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn erasable_before(&self, month: Month) -> Result<Erased, StoreError> {
+impl Erase for SqliteStore {
+    fn erasable_before(&self, month: Month) -> Result<Erased, StoreError> {
         let count = |sql: &str| -> Result<usize, StoreError> {
             self.db
                 .query_row(sql, [month.number()], |row| row.get::<_, i64>(0))
@@ -45,12 +39,7 @@ impl SqliteStore {
         })
     }
 
-    /// Erase at most `rows_max` rows whose month of expiry lies before `month`, in one transaction;
-    /// their keys stay. Nothing in the answer means that no such row is left.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn erase_some_before(
+    fn erase_some_before(
         &mut self,
         month: Month,
         rows_max: usize,
@@ -59,13 +48,7 @@ impl SqliteStore {
         self.in_transaction(|store| store.erase_rows(month, rows_max, dice))
     }
 
-    /// Destroy the keys of every cohort before `month`, none of whose rows may be left: first in the
-    /// database, then in the token. From here on no copy of the rows opens.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open or rows are left. `Key` when the token did not
-    /// destroy its own: the next run does.
-    pub fn erase_keys_before(&mut self, month: Month) -> Result<Erased, StoreError> {
+    fn erase_keys_before(&mut self, month: Month) -> Result<Erased, StoreError> {
         let left = self.erasable_before(month)?;
         if left.rows() != 0 {
             return Err(StoreError::Io("rows of these months are left; erase them first".into()));
@@ -84,6 +67,43 @@ impl SqliteStore {
         Ok(Erased { cohorts, ..Erased::default() })
     }
 
+    fn renew_rows(
+        &mut self,
+        year: u32,
+        keep_from: u32,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<bool, StoreError> {
+        if self.row_epoch()? < year {
+            self.begin_row_epoch(year)?;
+        }
+        let old = keep_from.min(self.row_epoch()?);
+        let names = self.old_row_keys(old)?;
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let after = self.renewed_up_to;
+        let upto = after.saturating_add(ROWS_LOOKED_AT_COUNT_MAX);
+        let last =
+            self.in_transaction(|store| store.renew_between(old, after, upto, rows_max, dice))?;
+        self.renewed_up_to = last;
+        if self.next_id("SELECT max(id) FROM resident")? > last.saturating_add(1) {
+            return Ok(false);
+        }
+        self.renewed_up_to = 0;
+        self.in_transaction(|store| {
+            for name in &names {
+                store.run("DELETE FROM meta WHERE name = ?1", [name])?;
+            }
+            Ok(())
+        })?;
+        self.empty_log()?;
+        self.destroy_ended_keys()?;
+        Ok(true)
+    }
+}
+
+impl SqliteStore {
     /// Destroy everything whose month of expiry lies before `month`: rows, index terms, keys.
     ///
     /// # Errors
@@ -217,47 +237,6 @@ impl SqliteStore {
         }
     }
 
-    /// Take up rows that were sealed under keys of earlier epochs than `keep_from`, at most
-    /// `rows_max` of them, and destroy those keys once none is left. So a copy made long ago holds
-    /// current rows that nobody can open, also of those who changed or left since. `true`: done.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn renew_rows(
-        &mut self,
-        year: u32,
-        keep_from: u32,
-        rows_max: usize,
-        dice: law::Dice<'_>,
-    ) -> Result<bool, StoreError> {
-        if self.row_epoch()? < year {
-            self.begin_row_epoch(year)?;
-        }
-        let old = keep_from.min(self.row_epoch()?);
-        let names = self.old_row_keys(old)?;
-        if names.is_empty() {
-            return Ok(true);
-        }
-        let after = self.renewed_up_to;
-        let upto = after.saturating_add(ROWS_LOOKED_AT_COUNT_MAX);
-        let last =
-            self.in_transaction(|store| store.renew_between(old, after, upto, rows_max, dice))?;
-        self.renewed_up_to = last;
-        if self.next_id("SELECT max(id) FROM resident")? > last.saturating_add(1) {
-            return Ok(false);
-        }
-        self.renewed_up_to = 0;
-        self.in_transaction(|store| {
-            for name in &names {
-                store.run("DELETE FROM meta WHERE name = ?1", [name])?;
-            }
-            Ok(())
-        })?;
-        self.empty_log()?;
-        self.destroy_ended_keys()?;
-        Ok(true)
-    }
-
     /// The rows `(after, upto]` that are older than `old`; how far it came.
     fn renew_between(
         &self,
@@ -307,7 +286,7 @@ impl SqliteStore {
             store.run(
                 "INSERT INTO counter (name, value) VALUES (?1, ?2)
                  ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-                params![super::EPOCH_NAME, epoch],
+                params![EPOCH_NAME, epoch],
             )
         })
     }
@@ -386,7 +365,7 @@ impl SqliteStore {
         self.run(
             "INSERT INTO counter (name, value) VALUES (?1, ?2)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            params![super::read::RESIDENTS_NAME, present],
+            params![RESIDENTS_NAME, present],
         )
     }
 

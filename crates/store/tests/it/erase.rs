@@ -4,7 +4,7 @@
 use law::time::Timestamp;
 use ledger::note::NoteSigner;
 use node::ports::{Leaf, NewEntry, Store as _, StoreError, Write};
-use store::{Month, SqliteStore};
+use store::{Erase as _, Month, SqliteStore};
 
 use crate::bench::{Bench, SqliteBench, signer};
 use crate::people::{
