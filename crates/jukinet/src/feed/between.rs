@@ -25,6 +25,8 @@ pub(crate) struct Between {
     numbers: Option<(u64, u64)>,
     /// Missing numbers, as first → last.
     gaps: BTreeMap<u64, u64>,
+    /// A row's number could not be read since the highest.
+    unsure: bool,
     changes: HashMap<RecordCode, (Date, ChangeReason, u64)>,
     order: VecDeque<RecordCode>,
 }
@@ -44,9 +46,15 @@ impl Between {
         self.change(row)
     }
 
-    /// A row that was refused for another reason has used its number all the same.
-    pub(crate) fn pass_over(&mut self, sequence: u64) {
-        let _ = self.number(sequence);
+    /// A row that was refused for another reason has used its number all the same. Where that
+    /// cannot be read, what follows is no gap.
+    pub(crate) fn pass_over(&mut self, sequence: Option<u64>) {
+        match sequence {
+            Some(sequence) => {
+                let _ = self.number(sequence);
+            }
+            None => self.unsure = true,
+        }
     }
 
     fn number(&mut self, sequence: u64) -> Result<(), RowFault> {
@@ -57,7 +65,7 @@ impl Between {
         };
         if sequence > high {
             self.numbers = Some((first, sequence));
-            if sequence == high + 1 {
+            if std::mem::take(&mut self.unsure) || sequence == high + 1 {
                 return Ok(());
             }
             if self.gaps.len() < GAPS_REMEMBERED_COUNT_MAX {

@@ -162,11 +162,13 @@ impl<'t, R: Read> Rows<'t, R> {
 
     fn parse(&mut self) -> Row {
         let row = self.row;
-        let read = self.cells().and_then(|line| {
-            let characters = self.how.characters;
-            let reading = Reading { list: self.columns.list, characters };
-            reading.row(row, &line).inspect_err(|_| self.pass_over(&line))
-        });
+        let characters = self.how.characters;
+        let reading = Reading { list: self.columns.list, characters };
+        let read = self.cells().and_then(|line| reading.row(row, &line));
+        if read.is_err() {
+            let sequence = self.sequence();
+            self.between.pass_over(sequence);
+        }
         match read {
             Ok(notice) if self.columns.list && self.is_elsewhere(&notice) => Row::Elsewhere,
             Ok(notice) => match self.between.admit(&notice) {
@@ -181,10 +183,13 @@ impl<'t, R: Read> Rows<'t, R> {
         self.how.own.is_some_and(|own| row.notice.record.municipality != own)
     }
 
-    fn pass_over(&mut self, line: &Line) {
-        if let Some(sequence) = line.cell("sequence").and_then(|text| text.parse().ok()) {
-            self.between.pass_over(sequence);
+    /// The number of a row that may be no row otherwise.
+    fn sequence(&self) -> Option<u64> {
+        if self.record.len() != self.columns.index.len() {
+            return None;
         }
+        let (_, place) = self.columns.index.iter().find(|(name, _)| name == "sequence")?;
+        self.how.profile.decode(self.record.get(*place)?)?.parse().ok()
     }
 
     fn cells(&self) -> Result<Line, RowFault> {

@@ -39,7 +39,8 @@ struct Words {
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 13] = [
+    #[cfg(test)]
+    const ALL: [Self; 13] = [
         Self::NoSuchPath,
         Self::Busy,
         Self::NotJson,

@@ -131,12 +131,12 @@ pub(crate) fn read(body: &[u8], characters: Option<&CharacterTable>) -> Result<B
     let mut batch = Batch { id, numbers: Vec::new(), rows: Vec::new(), faults: Vec::new() };
     let (reading, mut between) = (Reading { list: false, characters }, Between::default());
     for (row, line) in lines {
-        let number = line.as_ref().ok().and_then(|line| line.cell("sequence")?.parse().ok());
+        let (number, line) = line;
         batch.numbers.push(number);
         let read = line.and_then(|line| numbered(reading, row, &line));
         match read {
             Err(fault) => {
-                number.into_iter().for_each(|number| between.pass_over(number));
+                between.pass_over(number);
                 batch.faults.push((row, fault));
             }
             Ok(read) => match between.admit(&read) {
@@ -169,12 +169,26 @@ impl Cells for Line {
     }
 }
 
+/// A row's number, and its cells or what is wrong with one.
+type Numbered = (Option<u64>, Result<Line, RowFault>);
+
 /// One row's fields by name: a fault of the row, or the refusal of the whole batch.
-fn line(raw: &RawValue, row: u32) -> Result<Result<Line, RowFault>, Whole> {
+fn line(raw: &RawValue, row: u32) -> Result<Numbered, Whole> {
     let Ok(fields) = serde_json::from_str::<Fields<'_>>(raw.get()) else {
-        return Ok(Err(RowFault::new("row", "malformed", "a row is an object of named fields")));
+        let fault = RowFault::new("row", "malformed", "a row is an object of named fields");
+        return Ok((None, Err(fault)));
     };
-    let known = |name: &str| FIELDS.iter().find(|(field, ..)| *field == name);
+    surplus(&fields, row)?;
+    let number = fields.list.iter().find(|(name, _)| name == "sequence");
+    let number = number.and_then(|(_, value)| serde_json::from_str(value.get()).ok());
+    Ok((number, cells(&fields)))
+}
+
+fn known(name: &str) -> Option<&'static (&'static str, Kind, bool)> {
+    FIELDS.iter().find(|(field, ..)| *field == name)
+}
+
+fn surplus(fields: &Fields<'_>, row: u32) -> Result<(), Whole> {
     if let Some((name, _)) = fields.list.iter().find(|(name, _)| known(name).is_none()) {
         let field = REGISTER_ITEMS.iter().find(|item| **item == name.as_str()).copied();
         return Err(Whole { refusal: Refusal::SurplusField, row: Some(row), field });
@@ -182,11 +196,15 @@ fn line(raw: &RawValue, row: u32) -> Result<Result<Line, RowFault>, Whole> {
     if fields.more {
         return Err(Whole { refusal: Refusal::SurplusField, row: Some(row), field: None });
     }
+    Ok(())
+}
+
+fn cells(fields: &Fields<'_>) -> Result<Line, RowFault> {
     let mut cells: Vec<(&'static str, String)> = Vec::with_capacity(fields.list.len());
     for (name, value) in &fields.list {
         let Some((field, kind, _)) = known(name) else { continue };
         if cells.iter().any(|(other, _)| other == field) {
-            return Ok(Err(RowFault::new(field, "twice", "give each field once")));
+            return Err(RowFault::new(field, "twice", "give each field once"));
         }
         match cell(*kind, value.get()) {
             Some(Some(text)) => cells.push((field, text)),
@@ -197,11 +215,11 @@ fn line(raw: &RawValue, row: u32) -> Result<Result<Line, RowFault>, Whole> {
                     Kind::Number => "give it as a whole number",
                     Kind::Flag => "give it as true or false",
                 };
-                return Ok(Err(RowFault::new(field, "field-type", remedy)));
+                return Err(RowFault::new(field, "field-type", remedy));
             }
         }
     }
-    Ok(Ok(Line { cells }))
+    Ok(Line { cells })
 }
 
 /// A value as the text of a cell: `Some(None)` for null, `None` for another type.
