@@ -4,6 +4,8 @@
 //! Only a change of the four items, of the names beside them, of the code or of the municipality is
 //! told to the network; a change of household, entitlements or status is the municipality's own.
 
+use std::fmt;
+
 use super::deadline::{Lateness, lateness};
 use super::fault::{Fault, Rule};
 use super::filing::{
@@ -44,13 +46,20 @@ pub struct Outgoing {
 }
 
 /// One record, before and after.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Change {
     /// None for a new record.
     pub before: Option<ResidentRecord>,
     pub after: ResidentRecord,
     pub valid_from: Date,
     pub outgoing: Option<Outgoing>,
+}
+
+impl fmt::Debug for Change {
+    // Of a birth, the day itself is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Change(…)")
+    }
 }
 
 /// Which paper tells a resident her code (住民票コード通知票 and its two sisters).

@@ -154,7 +154,7 @@ impl MinorKind {
 }
 
 /// What is filed or done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Act {
     /// 転入届 (法22条, 30条の46, 30条の47)
     MovingIn { moved_on: Date, from: Origin, persons: Vec<Newcomer> },
@@ -186,6 +186,12 @@ pub enum Act {
     AlternativeName { on: Date, person: RecordCode, name: Option<Sheet> },
     /// 日本の国籍の取得又は喪失 (令8条の2): the items of the new record that the old one has not
     NationalityChange { on: Date, person: Edit },
+}
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Act({})", self.key())
+    }
 }
 
 impl Act {

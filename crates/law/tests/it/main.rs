@@ -15,4 +15,5 @@ mod minimum;
 mod oracle;
 mod proofs;
 mod retention;
+mod register;
 mod support;
