@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod commands;
+pub mod crash;
 mod draw;
 mod live;
 pub mod population;

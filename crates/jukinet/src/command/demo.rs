@@ -45,12 +45,28 @@ pub struct DemoArgs {
     /// Run the story, verify, stop; exit 0 only if every check held
     #[arg(long)]
     pub once: bool,
+    /// Make keys, cards and configurations in DIR and start nothing
+    #[arg(long, requires = "dir", conflicts_with_all = ["once", "residents", "population", "json"])]
+    pub prepare: bool,
+    /// With --prepare: how many seconds ago the key ceremony was
+    #[arg(long, value_name = "S", default_value_t = 0, requires = "prepare")]
+    pub ceremony_age: u64,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: &DemoArgs, talk: Talk) -> Exit {
+    if let (true, Some(dir)) = (args.prepare, &args.dir) {
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        return match raise::prepare(&dir, args.ceremony_age) {
+            Ok(()) => Exit::Ok,
+            Err(why) => {
+                talk.fail(format!("the country was not prepared: {why}"));
+                Exit::Failed
+            }
+        };
+    }
     let people = match people(args) {
         Ok(people) => people,
         Err(why) => {

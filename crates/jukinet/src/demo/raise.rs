@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use law::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::fleet::{Fleet, rss_mib};
@@ -39,16 +40,8 @@ impl std::fmt::Debug for Raised {
 pub fn raise(dir: &Path, people: People, say: &dyn Fn(&str)) -> Result<Raised, String> {
     let started = clock::monotonic();
     let binary = std::env::current_exe().map_err(|error| error.to_string())?;
-    disk::make_folder(dir).map_err(|error| error.to_string())?;
-    if dir.join("nodes").exists() {
-        return Err(format!("{} already holds a country; name an empty folder", dir.display()));
-    }
     say("keys, cards and configurations …");
-    let plan = Plan::demo(Vec::new(), clock::now()).map_err(|error| error.to_string())?;
-    let ports = free_ports(plan.ports_needed())?;
-    let plan = Plan { ports, ..plan };
-    let mut dice = dice::fill;
-    let country = provision::country(dir, &plan, &mut dice).map_err(|error| error.to_string())?;
+    let country = ceremony(dir, clock::now(), free_ports)?;
     say("processes …");
     let fleet = Fleet::start(&binary, &country)?;
     let newcomer = people
@@ -65,6 +58,50 @@ pub fn raise(dir: &Path, people: People, say: &dyn Fn(&str)) -> Result<Raised, S
     raised.ready_seconds = seconds(started);
     raised.write_summary(&[])?;
     Ok(raised)
+}
+
+/// Keys, cards and configurations of the country in an empty folder.
+fn ceremony(
+    dir: &Path,
+    at: Timestamp,
+    ports: fn(usize) -> Result<Vec<u16>, String>,
+) -> Result<Country, String> {
+    disk::make_folder(dir).map_err(|error| error.to_string())?;
+    if dir.join("nodes").exists() {
+        return Err(format!("{} already holds a country; name an empty folder", dir.display()));
+    }
+    let plan = Plan::demo(Vec::new(), at).map_err(|error| error.to_string())?;
+    let ports = ports(plan.ports_needed())?;
+    let plan = Plan { ports, ..plan };
+    let mut dice = dice::fill;
+    provision::country(dir, &plan, &mut dice).map_err(|error| error.to_string())
+}
+
+/// A country to be started by others: its folder, its ceremony `age` seconds back, and the part of
+/// `DIR/summary.json` that names its terminals.
+pub fn prepare(dir: &Path, age: u64) -> Result<(), String> {
+    let at = Timestamp(clock::now().0.saturating_sub(age.saturating_mul(1_000)));
+    let country = ceremony(dir, at, steady_ports)?;
+    let document = json!({"nodes": [], "terminals": terminals_json(&country), "checks": []});
+    let text = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;
+    disk::write_private(&dir.join("summary.json"), text.as_bytes())
+        .map_err(|error| error.to_string())
+}
+
+/// Ports nobody listens on now, below the range that outgoing connections take theirs from: a node
+/// that is down for a while finds its own again.
+fn steady_ports(count: usize) -> Result<Vec<u16>, String> {
+    let mut found = Vec::new();
+    let first = 10_240 + u16::from_le_bytes(dice::array()) % 20_000;
+    for port in (first..32_000).chain(10_240..first) {
+        if found.len() == count {
+            return Ok(found);
+        }
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            found.push(port);
+        }
+    }
+    Err("not enough free ports on loopback".to_owned())
 }
 
 /// Seconds since a point, to a hundredth.
@@ -144,7 +181,7 @@ impl Raised {
     pub fn write_summary(&self, checks: &[Value]) -> Result<(), String> {
         let document = json!({
             "nodes": self.nodes_json(true),
-            "terminals": self.terminals_json(),
+            "terminals": terminals_json(&self.country),
             "checks": checks,
             "residents": self.people.lines.len(),
             "ready_seconds": self.ready_seconds,
@@ -190,35 +227,35 @@ impl Raised {
         }
         lines
     }
+}
 
-    fn terminals_json(&self) -> Vec<Value> {
-        let line = |terminal: &ProvisionedTerminal| {
-            let first = terminal.cards.first()?;
-            let affairs: Vec<String> = first.affairs.iter().map(ToString::to_string).collect();
-            let cards: Vec<Value> = terminal
-                .cards
-                .iter()
-                .map(|card| {
-                    json!({
-                        "operator": card.operator,
-                        "card": card.file.display().to_string(),
-                        "pin": card.pin.display().to_string(),
-                        "class": card.class.key(),
-                    })
+fn terminals_json(country: &Country) -> Vec<Value> {
+    let line = |terminal: &ProvisionedTerminal| {
+        let first = terminal.cards.first()?;
+        let affairs: Vec<String> = first.affairs.iter().map(ToString::to_string).collect();
+        let cards: Vec<Value> = terminal
+            .cards
+            .iter()
+            .map(|card| {
+                json!({
+                    "operator": card.operator,
+                    "card": card.file.display().to_string(),
+                    "pin": card.pin.display().to_string(),
+                    "class": card.class.key(),
                 })
-                .collect();
-            Some(json!({
-                "place": terminal.place,
-                "config": terminal.config.display().to_string(),
-                "card": first.file.display().to_string(),
-                "pin": first.pin.display().to_string(),
-                "affairs": affairs,
-                "desk": format!("http://{}/", terminal.desk),
-                "cards": cards,
-            }))
-        };
-        self.country.terminals.iter().filter_map(line).collect()
-    }
+            })
+            .collect();
+        Some(json!({
+            "place": terminal.place,
+            "config": terminal.config.display().to_string(),
+            "card": first.file.display().to_string(),
+            "pin": first.pin.display().to_string(),
+            "affairs": affairs,
+            "desk": format!("http://{}/", terminal.desk),
+            "cards": cards,
+        }))
+    };
+    country.terminals.iter().filter_map(line).collect()
 }
 
 /// Log the ordinary operator of a terminal in, in this process.

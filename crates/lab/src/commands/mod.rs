@@ -3,6 +3,7 @@
 //! No work is done here; each command calls its module and prints what came of it.
 
 mod bench;
+mod crash;
 mod population;
 mod swarm;
 
@@ -24,6 +25,8 @@ enum Command {
     Population(population::Arguments),
     /// A simulated nation under faults, checked after every step.
     Swarm(swarm::Arguments),
+    /// A scripted day in which processes are killed at their writes, syncs and sends.
+    Crash(crash::Arguments),
     /// Benchmarks of the running system, every answer checked.
     Bench(bench::Arguments),
 }
@@ -39,6 +42,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Population(arguments) => population::run(arguments),
         Command::Swarm(arguments) => swarm::run(arguments),
+        Command::Crash(arguments) => crash::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
 }

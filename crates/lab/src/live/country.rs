@@ -57,6 +57,35 @@ pub(crate) fn scratch() -> PathBuf {
     base.join(format!("jukilab-{name}"))
 }
 
+fn summary(dir: &Path) -> Result<Value, LiveError> {
+    let path = dir.join("summary.json");
+    let text = std::fs::read_to_string(&path).map_err(LiveError::file(&path))?;
+    serde_json::from_str(&text).map_err(|error| LiveError::content(&path, error.to_string()))
+}
+
+/// The terminals of a country that was prepared or raised in `dir`.
+pub(crate) fn terminals(dir: &Path) -> Result<Vec<TerminalFiles>, LiveError> {
+    Ok(terminals_of(&summary(dir)?))
+}
+
+fn terminals_of(summary: &Value) -> Vec<TerminalFiles> {
+    let list = summary.get("terminals").and_then(Value::as_array);
+    let one = |terminal: &Value| {
+        let text = |name: &str| terminal.get(name).and_then(Value::as_str).map(str::to_owned);
+        let path = |name: &str| text(name).map(PathBuf::from);
+        let affairs = terminal.get("affairs").and_then(Value::as_array);
+        let affairs = affairs.into_iter().flatten().filter_map(Value::as_str);
+        Some(TerminalFiles {
+            place: text("place")?,
+            config: path("config")?,
+            card: path("card")?,
+            pin: path("pin")?,
+            affairs: affairs.map(str::to_owned).collect(),
+        })
+    };
+    list.into_iter().flatten().filter_map(one).collect()
+}
+
 impl Country {
     /// Raises a country in `dir` and waits until its story is told.
     pub(crate) fn raise(
@@ -90,9 +119,7 @@ impl Country {
 
     fn read_summary(&mut self) -> Result<(), LiveError> {
         let path = self.dir.join("summary.json");
-        let text = std::fs::read_to_string(&path).map_err(LiveError::file(&path))?;
-        let summary: Value = serde_json::from_str(&text)
-            .map_err(|error| LiveError::content(&path, error.to_string()))?;
+        let summary = summary(&self.dir)?;
         let list = |name: &str| summary.get(name).and_then(Value::as_array).cloned();
         for node in list("nodes").unwrap_or_default() {
             let name = node.get("node").and_then(Value::as_str);
@@ -101,18 +128,7 @@ impl Country {
                 self.nodes.push((name.to_owned(), pid));
             }
         }
-        for terminal in list("terminals").unwrap_or_default() {
-            let text = |name: &str| terminal.get(name).and_then(Value::as_str).map(str::to_owned);
-            let path = |name: &str| text(name).map(PathBuf::from);
-            let affairs = terminal.get("affairs").and_then(Value::as_array);
-            let affairs = affairs.into_iter().flatten().filter_map(Value::as_str);
-            if let (Some(place), Some(config), Some(card), Some(pin)) =
-                (text("place"), path("config"), path("card"), path("pin"))
-            {
-                let affairs = affairs.map(str::to_owned).collect();
-                self.terminals.push(TerminalFiles { place, config, card, pin, affairs });
-            }
-        }
+        self.terminals = terminals_of(&summary);
         let ok = |check: &Value| check.get("ok") == Some(&Value::Bool(true));
         match list("checks") {
             Some(checks) if !checks.is_empty() && checks.iter().all(ok) => Ok(()),

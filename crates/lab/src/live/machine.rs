@@ -46,6 +46,36 @@ pub(crate) fn cpu_seconds(process: u32) -> f64 {
     ticks(&stat) / TICKS_PER_SECOND
 }
 
+/// Processes whose parent is this one.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |process: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        rest.split_whitespace().nth(1).and_then(|text| text.parse().ok()) == Some(parent)
+    };
+    all.filter(is_child).collect()
+}
+
+/// Seconds of CPU of a process, of its children, and of those that ended and were waited for.
+pub(crate) fn family_cpu_seconds(parent: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{parent}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let waited = rest.split_whitespace().skip(13).take(2);
+    let waited: f64 = waited.filter_map(|field| field.parse::<u32>().ok()).map(f64::from).sum();
+    let living: f64 = children(parent).into_iter().map(cpu_seconds).sum();
+    waited / TICKS_PER_SECOND + cpu_seconds(parent) + living
+}
+
+/// The most memory a process has held, in MiB.
+pub(crate) fn peak_mib(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u32 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((f64::from(kib) / 1024.0 * 10.0).round() / 10.0)
+}
+
 /// Seconds of CPU that this process has used.
 pub(crate) fn own_cpu_seconds() -> f64 {
     cpu_seconds(std::process::id())

@@ -10,12 +10,14 @@ pub(crate) mod clock;
 pub(crate) mod country;
 pub(crate) mod dice;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod identity;
 pub(crate) mod keeping;
 pub(crate) mod line;
 pub(crate) mod machine;
 pub(crate) mod operator;
 pub(crate) mod place;
+pub(crate) mod postgres;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,10 @@ pub enum LiveError {
     NoBinary,
     #[error("the country was not raised: {0}")]
     NotRaised(String),
+    #[error("{0} ended before it was ready; see its log")]
+    NotReady(String),
+    #[error("nothing can be killed at a system call here: {0}")]
+    NoTracing(String),
     #[error(transparent)]
     Token(#[from] token::TokenError),
     #[error(transparent)]
@@ -46,6 +52,8 @@ pub enum LiveError {
     Encode(#[from] wire::EncodeError),
     #[error("the terminal: {0}")]
     Terminal(#[from] node::terminal::TerminalFault),
+    #[error("the peer: {0}")]
+    Peer(String),
     #[error("the store of {node} cannot be read: {why}")]
     Store { node: String, why: String },
 }

@@ -1,13 +1,14 @@
 //! An operator at a terminal: a card logged in, inquiries signed by it, replies taken only if they
 //! belong to what was asked. Uses the same terminal machine as the shipped desk.
 
+use law::code::RecordCode;
 use law::query::QueryDraft;
 use node::terminal::{InquiryForm, Prepared, Terminal};
 use token::card::{
     CardError, CardPortError, CardSession, CardTrust, ImagePort, OperatorCard, TerminalIdentity,
     login,
 };
-use wire::Request;
+use wire::{Purpose, Request};
 
 use super::country::TerminalFiles;
 use super::place::{self, Way};
@@ -60,6 +61,17 @@ impl Operator {
         let case_number = "bench-1".to_owned();
         let form = InquiryForm { affair: self.affair.clone(), case_number, query };
         let prepared = self.terminal.inquiry(clock::now(), dice::array(), form)?;
+        self.signed(prepared)
+    }
+
+    /// Prepares a look at who got a resident's data and has the card sign it.
+    pub(crate) fn sign_view(&mut self, code: RecordCode) -> Result<Signed, LiveError> {
+        let purpose = Purpose::ResidentView { code, identified_by: "運転免許証".to_owned() };
+        let prepared = self.terminal.query(clock::now(), dice::array(), purpose)?;
+        self.signed(prepared)
+    }
+
+    fn signed(&mut self, prepared: Prepared) -> Result<Signed, LiveError> {
         let signature = match self.session.sign(&mut self.card, *prepared.digest()) {
             Err(CardError::SessionEnded) => {
                 let (card, identity) = (&mut self.card, &self.identity);
