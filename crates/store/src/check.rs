@@ -9,7 +9,6 @@ use ledger::commitment;
 use node::ports::{Space, StoreError};
 
 use crate::fsck::{FsckReport, PopulationDigest};
-use crate::keyring::expiry_in_epoch;
 use crate::keys::Domain;
 use crate::month::Month;
 use crate::places::RESIDENTS_NAME;
@@ -252,9 +251,7 @@ impl Check<'_> {
 
 fn open_resident(sealing: &Sealing<'_>, row: &RawRow) -> Option<ResidentRow> {
     let epoch = u32::try_from(number(row, 1)).ok()?;
-    let found = sealing.open_resident(number(row, 0), epoch, bytes(row, 2)).ok()?;
-    // Only who was removed has an end.
-    (found.held.removed || expiry_in_epoch(epoch).is_none()).then_some(found)
+    sealing.open_resident(number(row, 0), epoch, bytes(row, 2)).ok()
 }
 
 /// Every term of these people is there; how many there are.

@@ -46,16 +46,24 @@ impl FsckReport {
     }
 }
 
+/// A person cannot be written down in the form that is digested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a person is longer than a row may be")]
+pub struct NoCanonicalForm;
+
 /// Digests of whole populations, independent of the order in which people are added. Holds 32 bytes
 /// per resident while it runs.
 #[derive(Debug, Default)]
-pub(crate) struct PopulationDigest {
+pub struct PopulationDigest {
     records: BTreeMap<LocalGovernmentCode, Vec<[u8; 32]>>,
 }
 
 impl PopulationDigest {
     /// Add a person; who is removed lives elsewhere or nowhere, and is not counted.
-    pub(crate) fn add(&mut self, held: &Held) -> Result<(), RowFault> {
+    ///
+    /// # Errors
+    /// When the person has no canonical form; no person of ours is so long.
+    pub fn add(&mut self, held: &Held) -> Result<(), NoCanonicalForm> {
         if held.removed {
             return Ok(());
         }
@@ -64,12 +72,14 @@ impl PopulationDigest {
         writer.u8(u8::from(held.removed));
         let mut hash = Sha256::new();
         hash.update(b"jukinet/1 resident\n");
-        hash.update(writer.finish()?.as_slice());
+        hash.update(writer.finish().map_err(|RowFault| NoCanonicalForm)?.as_slice());
         self.records.entry(held.identity.municipality).or_default().push(hash.finalize().into());
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> BTreeMap<String, String> {
+    /// Municipality code to digest, in hexadecimal.
+    #[must_use]
+    pub fn finish(self) -> BTreeMap<String, String> {
         let digest = |(municipality, mut records): (LocalGovernmentCode, Vec<[u8; 32]>)| {
             records.sort_unstable();
             let mut hash = Sha256::new();

@@ -14,6 +14,7 @@
 //! - [`fsck`]: what a check reports
 //! - [`register`]: the existing resident register, a file apart that no node opens
 
+pub mod backup;
 mod bulk;
 mod check;
 mod codec;

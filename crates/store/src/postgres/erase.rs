@@ -10,7 +10,7 @@ use node::ports::StoreError;
 use super::PostgresStore;
 use super::link::{Params, store_error};
 use super::read::column;
-use crate::erased::Erased;
+use crate::erased::{Erase, Erased};
 use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
 use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME};
@@ -31,12 +31,8 @@ fn narrow(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-impl PostgresStore {
-    /// What [`PostgresStore::erase_cohorts_before`] would take away now.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn erasable_before(&self, month: Month) -> Result<Erased, StoreError> {
+impl Erase for PostgresStore {
+    fn erasable_before(&self, month: Month) -> Result<Erased, StoreError> {
         let count = |sql: &str| -> Result<usize, StoreError> {
             let found: Vec<i64> = self.column_of(sql, &[&month.number()])?;
             Ok(found.first().map_or(0, |found| usize::try_from(*found).unwrap_or(0)))
@@ -52,12 +48,7 @@ impl PostgresStore {
         })
     }
 
-    /// Erase at most `rows_max` rows whose month of expiry lies before `month`, in one transaction;
-    /// their keys stay. Nothing in the answer means that no such row is left.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn erase_some_before(
+    fn erase_some_before(
         &mut self,
         month: Month,
         rows_max: usize,
@@ -66,13 +57,7 @@ impl PostgresStore {
         self.in_transaction(|store| store.erase_rows(month.number(), rows_max, dice))
     }
 
-    /// Destroy the keys of every cohort before `month`, none of whose rows may be left: first in the
-    /// database, then in the token. From here on no copy of the rows opens.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open or rows are left. `Key` when the token did not
-    /// destroy its own: the next run does.
-    pub fn erase_keys_before(&mut self, month: Month) -> Result<Erased, StoreError> {
+    fn erase_keys_before(&mut self, month: Month) -> Result<Erased, StoreError> {
         if self.erasable_before(month)?.rows() != 0 {
             return Err(StoreError::Io("rows of these months are left; erase them first".into()));
         }
@@ -85,6 +70,38 @@ impl PostgresStore {
         Ok(Erased { cohorts: narrow(cohorts), ..Erased::default() })
     }
 
+    fn renew_rows(
+        &mut self,
+        year: u32,
+        keep_from: u32,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<bool, StoreError> {
+        if self.numbers()?.epoch < year {
+            self.begin_row_epoch(year)?;
+        }
+        let old = keep_from.min(self.numbers()?.epoch);
+        let names = self.old_row_keys(old)?;
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let after = self.renewed_up_to;
+        let upto = after.saturating_add(ROWS_LOOKED_AT_COUNT_MAX);
+        self.renewed_up_to =
+            self.in_transaction(|store| store.renew_between(old, (after, upto), rows_max, dice))?;
+        if self.numbers()?.resident > self.renewed_up_to {
+            return Ok(false);
+        }
+        self.renewed_up_to = 0;
+        self.in_transaction(|store| {
+            store.link.run("DELETE FROM meta WHERE name = ANY($1)", &[&names]).map(|_| ())
+        })?;
+        self.destroy_ended_keys()?;
+        Ok(true)
+    }
+}
+
+impl PostgresStore {
     /// Destroy everything whose month of expiry lies before `month`: rows, index terms, keys.
     ///
     /// # Errors
@@ -249,41 +266,6 @@ impl PostgresStore {
         self.in_transaction(|store| store.raise_number(EPOCH_NAME, epoch.into()))?;
         self.numbers.set(None);
         Ok(())
-    }
-
-    /// Take up rows that were sealed under keys of earlier epochs than `keep_from`, at most
-    /// `rows_max` of them, and destroy those keys once none is left. `true`: done.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn renew_rows(
-        &mut self,
-        year: u32,
-        keep_from: u32,
-        rows_max: usize,
-        dice: law::Dice<'_>,
-    ) -> Result<bool, StoreError> {
-        if self.numbers()?.epoch < year {
-            self.begin_row_epoch(year)?;
-        }
-        let old = keep_from.min(self.numbers()?.epoch);
-        let names = self.old_row_keys(old)?;
-        if names.is_empty() {
-            return Ok(true);
-        }
-        let after = self.renewed_up_to;
-        let upto = after.saturating_add(ROWS_LOOKED_AT_COUNT_MAX);
-        self.renewed_up_to =
-            self.in_transaction(|store| store.renew_between(old, (after, upto), rows_max, dice))?;
-        if self.numbers()?.resident > self.renewed_up_to {
-            return Ok(false);
-        }
-        self.renewed_up_to = 0;
-        self.in_transaction(|store| {
-            store.link.run("DELETE FROM meta WHERE name = ANY($1)", &[&names]).map(|_| ())
-        })?;
-        self.destroy_ended_keys()?;
-        Ok(true)
     }
 
     /// The rows `(after, upto]` that are older than `old`; how far it came.

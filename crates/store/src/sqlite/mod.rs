@@ -2,7 +2,7 @@
 //!
 //! Trust: a copy of the files answers nothing without the token; whoever runs this process with the
 //! token can read everything. Look-ups are in `read`, changes in `write`, the published ledger in
-//! `publish`, erasure in `erase`, checking in `fsck`.
+//! `publish`, erasure in `erase`, checking in `fsck`, raw rows in `raw`.
 
 mod bulk;
 mod erase;
@@ -10,6 +10,7 @@ mod facts;
 mod fsck;
 mod keytable;
 mod publish;
+mod raw;
 mod read;
 mod write;
 
@@ -23,15 +24,10 @@ pub(crate) use write::{entry_without_time, history_of_no_one};
 
 use crate::keyring::{KeyTable as _, Keyring};
 use crate::keys::KeySource;
-use crate::ledger_files::LedgerDirectory;
+use crate::ledger_files::{LedgerDirectory, io_error};
+use crate::published::{Published, read_only};
+use crate::places::{EPOCH_NAME, ORIGIN_NAME};
 use crate::schema::{self, Access, store_error};
-use publish::Published;
-
-/// Name of the ledger's origin in `meta`.
-const ORIGIN_NAME: &str = "origin";
-
-/// Name of the number of the current row epoch in `counter`.
-const EPOCH_NAME: &str = "row-epoch";
 
 /// Where the open group stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +47,6 @@ pub struct SqliteStore {
     db: Connection,
     keys: Keyring,
     origin: String,
-    files: LedgerDirectory,
     published: Published,
     group: Group,
     access: Access,
@@ -116,24 +111,24 @@ impl SqliteStore {
         if origin.is_some_and(|origin| origin != kept) {
             return Err(StoreError::Damaged(format!("the store belongs to ledger {kept}")));
         }
-        let mut store = Self {
+        let held = entries_held(&db)?;
+        let files = LedgerDirectory::new(ledger_dir);
+        let published = Published::adopt(files, &kept, access == Access::ReadWrite, &db, held)?;
+        let store = Self {
             db,
             keys,
             origin: kept,
-            files: LedgerDirectory::new(ledger_dir),
-            published: Published::default(),
+            published,
             group: Group::Idle,
             access,
-            entries_committed: 0,
+            entries_committed: held,
             renewed_up_to: 0,
             _lock: lock,
         };
-        store.entries_committed = store.entries_held()?;
         store.keys.set_erased_before(store.erased_before_held()?);
         if access == Access::ReadWrite {
             store.destroy_ended_keys()?;
         }
-        store.adopt_published()?;
         Ok(store)
     }
 
@@ -158,16 +153,12 @@ impl SqliteStore {
     }
 
     fn entries_held(&self) -> Result<u64, StoreError> {
-        self.db
-            .prepare_cached("SELECT max(idx) FROM entry")
-            .and_then(|mut s| s.query_row([], |row| row.get::<_, Option<i64>>(0)))
-            .map(|last| last.map_or(0, |last| schema::from_sql(last).saturating_add(1)))
-            .map_err(store_error)
+        entries_held(&self.db)
     }
 
     fn require_idle(&self) -> Result<(), StoreError> {
         if self.access == Access::ReadOnly {
-            return Err(StoreError::Io("the store was opened for reading only".into()));
+            return Err(read_only());
         }
         if self.group != Group::Idle {
             return Err(StoreError::Io("a group is open; commit or roll it back first".into()));
@@ -255,6 +246,13 @@ impl Store for SqliteStore {
     }
 }
 
+fn entries_held(db: &Connection) -> Result<u64, StoreError> {
+    db.prepare_cached("SELECT max(idx) FROM entry")
+        .and_then(|mut s| s.query_row([], |row| row.get::<_, Option<i64>>(0)))
+        .map(|last| last.map_or(0, |last| schema::from_sql(last).saturating_add(1)))
+        .map_err(store_error)
+}
+
 /// The root key and the origin of a new store, in one transaction.
 fn initialise(
     db: &Connection,
@@ -289,13 +287,4 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 /// The answer to whoever goes on with a group that failed.
 pub(crate) fn group_failed() -> StoreError {
     StoreError::Io("the group failed; roll it back first".into())
-}
-
-/// What the operating system says, in the port's words; a path is not personal data.
-#[expect(clippy::needless_pass_by_value, reason = "used as a map_err function")]
-pub(crate) fn io_error(error: std::io::Error) -> StoreError {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
-        _ => StoreError::Io(error.to_string()),
-    }
 }

@@ -4,7 +4,6 @@
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::{IndexKind, Probe};
-use ledger::{leaf_hash, proof, verify_inclusion};
 use node::ports::{
     Counter, FactPlace, ForeignEntry, HistoryRow, Looked, OpenEntry, ReadError, Reads, Space,
 };
@@ -261,28 +260,11 @@ impl Reads for SqliteStore {
     }
 
     fn proof(&self, index: u64) -> Looked<Option<String>> {
-        let Some((checkpoint, note)) = self.published.latest() else { return Ok(None) };
-        if index >= checkpoint.size {
-            return Ok(None);
-        }
-        let hashes = self
-            .published
-            .inclusion(&self.files, index)
-            .map_err(|error| ReadError::Store(format!("ledger files: {error}; run fsck")))?;
-        let data: Vec<u8> = self
-            .prepare("SELECT leaf_data FROM entry WHERE idx = ?1")?
-            .query_row([to_sql(index)], |row| row.get(0))
-            .map_err(read_error)?;
-        // A proof from damaged files must not reach a resident who would find it wrong at home.
-        verify_inclusion(&leaf_hash(&data), index, checkpoint.size, &hashes, &checkpoint.root)
-            .map_err(|_| {
-                ReadError::Store("ledger files do not prove the entry; run fsck".into())
-            })?;
-        Ok(Some(proof::encode(index, &hashes, note)))
+        self.published.proof(&self.db, index)
     }
 
     fn checkpoint(&self) -> Looked<Option<String>> {
-        Ok(self.published.latest().map(|(_, note)| note.to_owned()))
+        Ok(self.published.note().map(str::to_owned))
     }
 
     fn history(&self, code: &RecordCode, max: usize) -> Looked<Vec<HistoryRow>> {
