@@ -64,6 +64,23 @@ pub(super) fn swarm(root: &Path) -> Result<String, Fault> {
     Ok(format!("seeds {first}..{next}"))
 }
 
+/// Seconds of kills at points of a day, and of looking for a planted fault that must be found.
+const CRASH_SAMPLE: &str = "35";
+const CRASH_PLANTED: &str = "20";
+const CRASH_LIMIT: Duration = Duration::from_secs(180);
+
+pub(super) fn crash(root: &Path) -> Result<String, Fault> {
+    let packages = ["-p", "jukinet", "-p", "jukinet-lab", "--bins"];
+    run(root, &[&["cargo", "build", "--quiet"][..], &packages].concat())?;
+    let limit = Some(CRASH_LIMIT);
+    let words = &["target/debug/jukilab", "crash", "--sample", CRASH_SAMPLE];
+    Call { words, limit, ..Call::default() }.run(root)?;
+    let planted = ["--plant", "early-acknowledgement", "--victims", "municipality-132152"];
+    let sample = ["target/debug/jukilab", "crash", "--sample", CRASH_PLANTED];
+    Call { words: &[&sample[..], &planted].concat(), limit, ..Call::default() }.run(root)?;
+    Ok("nothing was lost or doubled, and the planted fault was found".to_owned())
+}
+
 /// Twice what a country of 20,000 takes on two slow cores in a development build.
 const DEMO_LIMIT: Duration = Duration::from_secs(420);
 

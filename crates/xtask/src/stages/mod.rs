@@ -26,6 +26,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("doc", "the documentation builds without a warning", chores::doc),
     ("browser", "the pages in a real browser", chores::browser),
     ("swarm", "the simulated country under fresh seeds", chores::swarm),
+    ("crash", "a day in which processes are killed at their writes and sends", chores::crash),
     ("demo", "a country on loopback holds every check of its story", chores::demo),
 ];
 

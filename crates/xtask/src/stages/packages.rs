@@ -15,6 +15,7 @@ const NEEDED: &[(&str, Shown)] = &[
     ("fonts-morisawa-bizud-gothic", Shown::Path("/usr/share/fonts/truetype/bizud-gothic")),
     ("nodejs", Shown::Program("node")),
     ("npm", Shown::Program("npm")),
+    ("strace", Shown::Program("strace")),
 ];
 
 #[derive(Debug, Clone, Copy)]
