@@ -63,6 +63,8 @@ enum Command {
     Notice(command::notice::NoticeArgs),
     /// The vendor gateway: changes of the existing register over HTTPS with mutual TLS
     Gateway(command::gateway::GatewayArgs),
+    /// Load the register of a stopped node for the first time, from a residents' CSV
+    Import(command::import::ImportArgs),
     /// What a resident is shown about her own record
     Resident(command::resident::ResidentArgs),
     /// Verify a ledger, a checkpoint or a resident's file, offline
@@ -122,6 +124,7 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Inquire(args) => command::inquire::run(args, talk),
         Command::Notice(args) => command::notice::run(args, talk),
         Command::Gateway(args) => command::gateway::run(args, talk),
+        Command::Import(args) => command::import::run(args, talk),
         Command::Resident(args) => command::resident::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),
         Command::Fsck(args) => command::fsck::run(args, talk),

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod fsck;
 pub mod gateway;
+pub mod import;
 pub mod inquire;
 pub mod law;
 pub mod ledger_verify;

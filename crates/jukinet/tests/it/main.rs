@@ -14,6 +14,7 @@ mod config;
 mod country;
 mod crash;
 mod demo;
+mod import;
 mod gateway;
 mod net;
 mod notice;

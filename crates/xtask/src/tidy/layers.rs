@@ -59,6 +59,7 @@ const POWERS: &[Power] = &[
         allowed: &[
             ("crates/store/src/ledger_files.rs", "the published ledger"),
             ("crates/store/src/sqlite/", "the database file and its folder"),
+            ("crates/store/src/register.rs", "the register's file and its lock"),
             ("crates/jukinet/src/disk.rs", "files that are not a store"),
             ("crates/jukinet/src/card_file.rs", "the card image and its lock"),
             ("crates/jukinet/src/command/", "files an operator names on the command line"),

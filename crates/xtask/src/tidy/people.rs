@@ -23,6 +23,9 @@ const PERSONAL: &[&str] = &[
     "Query",
     "Probe",
     "Release",
+    "ResidentRecord",
+    "RecordCopy",
+    "Sheet",
 ];
 
 /// Of these, the leaves whose `Debug` must be written by hand, so that it prints `Name(…)`.
@@ -63,18 +66,22 @@ pub(super) fn personal_display(tree: &Tree) -> Vec<Finding> {
 
 const EXPOSE: Power = Power {
     what: "personal data becomes text only in the files listed for it",
-    signs: &[".expose()", "::expose"],
+    signs: &[".expose()", "::expose", ".expose_item(", ".expose_items(", ".expose_lines("],
     allowed: &[
         ("crates/law/src/query.rs", "folds the legal search keys"),
+        ("crates/law/src/register/", "the items of a resident record, as the register writes them"),
         ("crates/wire/src/person.rs", "writes messages"),
         ("crates/wire/src/disclosure.rs", "writes messages"),
         ("crates/wire/src/desk.rs", "writes messages"),
         ("crates/ledger/src/entry.rs", "the subject line of an entry about one person"),
         ("crates/ledger/src/entry_field.rs", "the same, as one field"),
         ("crates/store/src/row.rs", "rows, sealed before they touch the disk"),
+        ("crates/store/src/register/", "the register's rows and keyed digests"),
         ("crates/store/src/model/state.rs", "keys of the model in memory"),
         ("crates/store/src/sqlite/", "keyed digests of the legal search keys"),
         ("crates/desk/src/shown.rs", "the one way onto a page"),
+        ("crates/desk/src/paper.rs", "papers that the register's office prints"),
+        ("crates/jukinet/src/register/", "filings in, the file of notices out, the clerk's screen"),
         ("crates/jukinet/src/command/code.rs", "prints record codes it has just drawn"),
         ("crates/jukinet/src/command/inquire.rs", "the command twin of the result page"),
         ("crates/jukinet/src/resident_file.rs", "the resident's own file"),
