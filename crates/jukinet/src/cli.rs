@@ -61,12 +61,18 @@ enum Command {
     Inquire(command::inquire::InquireArgs),
     /// Send change notices of the existing register from a CSV file
     Notice(command::notice::NoticeArgs),
-    /// The vendor gateway: changes of the existing register over HTTPS with mutual TLS
-    Gateway(command::gateway::GatewayArgs),
     /// Load the register of a stopped node for the first time, from a residents' CSV
     Import(command::import::ImportArgs),
+    /// The existing resident register of one municipality (既存住基)
+    Register(command::register::RegisterArgs),
+    /// The vendor gateway: changes of the existing register over HTTPS with mutual TLS
+    Gateway(command::gateway::GatewayArgs),
     /// What a resident is shown about her own record
     Resident(command::resident::ResidentArgs),
+    /// Erase what has reached the end of its term (保存期間)
+    Retention(command::retention::RetentionArgs),
+    /// Moves that wait and notices that could not be applied
+    SetAside(command::set_aside::SetAsideArgs),
     /// Verify a ledger, a checkpoint or a resident's file, offline
     Ledger(command::ledger_verify::LedgerArgs),
     /// Check store, ledger, keys and their cross-references of a node
@@ -123,9 +129,12 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Law(args) => command::law::run(args, talk),
         Command::Inquire(args) => command::inquire::run(args, talk),
         Command::Notice(args) => command::notice::run(args, talk),
-        Command::Gateway(args) => command::gateway::run(args, talk),
         Command::Import(args) => command::import::run(args, talk),
+        Command::Register(args) => command::register::run(args, talk),
+        Command::Gateway(args) => command::gateway::run(args, talk),
         Command::Resident(args) => command::resident::run(args, talk),
+        Command::Retention(args) => command::retention::run(args, talk),
+        Command::SetAside(args) => command::set_aside::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),
         Command::Fsck(args) => command::fsck::run(args, talk),
         Command::Doctor(args) => command::doctor::run(args, talk),

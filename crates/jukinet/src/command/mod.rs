@@ -13,5 +13,8 @@ pub mod law;
 pub mod ledger_verify;
 pub mod notice;
 pub mod operator;
+pub mod register;
 pub mod resident;
+pub mod retention;
 pub mod serve;
+pub mod set_aside;

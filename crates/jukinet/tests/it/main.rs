@@ -9,18 +9,22 @@
     reason = "a helper of a test fails its test"
 )]
 
+mod characters;
 mod commands;
 mod config;
 mod country;
 mod crash;
 mod demo;
-mod import;
+mod files;
 mod gateway;
+mod import;
+mod moving;
 mod net;
 mod notice;
 mod pkcs11;
 mod provision;
 mod refused;
+mod register;
 mod sealed_node;
 mod stranger;
 mod vendor;

@@ -1,0 +1,241 @@
+//! `jukinet set-aside`: moves that wait and notices that could not be applied, and how one of them
+//! is let go. Never shows who it is about: the sender finds the person by its own number.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use ledger::entry::{Entry, EntryKind};
+use node::ports::{FactPlace, Leaf, NewEntry, Reads, Space, Store as _, Write};
+use serde_json::{Value, json};
+use store::Publish as _;
+use wire::{Arrival, NodeId, Role, SetAsideNotice, WaitingNotices};
+
+use crate::config::{self, NodeConfig};
+use crate::runner::keys::{LedgerSigner, StoreKeys};
+use crate::runner::process::{open_store, store_path};
+use crate::talk::{Exit, Talk};
+use crate::{clock, dice, token_file};
+
+/// Facts read in one look-up.
+const PAGE_COUNT_MAX: usize = 256;
+/// Longest remark that a ledger entry takes.
+const BECAUSE_CHARACTERS_MAX: usize = 120;
+
+/// Options of `set-aside`.
+#[derive(Debug, Args)]
+pub struct SetAsideArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What waits and what was set aside, with the rule; nobody's data
+    #[command(
+        after_help = "Example:\n  jukinet set-aside list --config municipality.toml\n\nMay run \
+            beside the running node.\nExit codes: 0 nothing is set aside, 2 bad configuration, 6 \
+            something is."
+    )]
+    List(ListArgs),
+    /// Let one of them go, on a stopped node; the ledger keeps that and why
+    #[command(after_help = "Example:\n  jukinet set-aside drop --config prefecture.toml --from \
+            municipality-132152 \\\n    --sequence 71 --because \"sent again as 75\"\n\nAn arrival \
+            of a municipality has the number that `list` shows.\nExit codes: 0 gone, 1 the node \
+            runs, 2 bad usage, 4 there is none of that number.")]
+    Drop(DropArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// The configuration of the node
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// One JSON document on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DropArgs {
+    /// The configuration of the node
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Who sent it, or who above set it aside, as `list` shows it
+    #[arg(long, value_name = "NODE")]
+    from: String,
+    /// Its number, as `list` shows it
+    #[arg(long, value_name = "NUMBER")]
+    sequence: u64,
+    /// Why, for the ledger: ASCII, nobody's data
+    #[arg(long, value_name = "WORDS", value_parser = because)]
+    because: String,
+}
+
+fn because(text: &str) -> Result<String, String> {
+    let fits = (1..=BECAUSE_CHARACTERS_MAX).contains(&text.len());
+    if fits && text.trim() == text && text.chars().all(|c| (' '..='~').contains(&c)) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("give 1 to {BECAUSE_CHARACTERS_MAX} printable ASCII characters"))
+}
+
+pub fn run(args: &SetAsideArgs, talk: Talk) -> Exit {
+    let ended = match &args.verb {
+        Verb::List(args) => list(args, talk),
+        Verb::Drop(args) => drop_one(args, talk),
+    };
+    ended.unwrap_or_else(|(exit, why)| {
+        talk.fail(why);
+        exit
+    })
+}
+
+type Stopped = (Exit, String);
+
+fn failed(error: &dyn std::fmt::Display) -> Stopped {
+    (Exit::Failed, error.to_string())
+}
+
+/// One thing that stands aside.
+struct Aside {
+    kind: &'static str,
+    from: String,
+    sequence: u64,
+    rule: String,
+    since: String,
+    key: (Space, Vec<u8>),
+}
+
+fn list(args: &ListArgs, talk: Talk) -> Result<Exit, Stopped> {
+    let node = config::load_node(&args.config).map_err(|e| (Exit::Usage, e.to_string()))?;
+    let token = token_file::open(&node.token).map_err(|error| failed(&error))?;
+    let keys = StoreKeys(Arc::clone(&token));
+    let store = store::SqliteStore::open_read_only(&store_path(&node), &node.ledger, &keys)
+        .map_err(|error| failed(&error))?;
+    let all = everything(&node, store.reads())?;
+    if args.json {
+        let rows: Vec<Value> = all
+            .iter()
+            .map(|one| {
+                json!({
+                    "kind": one.kind, "from": one.from, "sequence": one.sequence,
+                    "rule": one.rule, "since": one.since,
+                })
+            })
+            .collect();
+        talk.json(&json!({"node": node.node.as_str(), "set_aside": rows}));
+    } else {
+        for Aside { kind, from, sequence, rule, since, .. } in &all {
+            talk.data(format!("{since}  {kind:<8} {from:<24} {sequence:>8}  {rule}"));
+        }
+        talk.say(format!("{}: {} set aside or waiting", node.node, all.len()));
+    }
+    Ok(if all.is_empty() { Exit::Ok } else { Exit::Partial })
+}
+
+/// All that stands aside, oldest first; arrivals are numbered in that order.
+fn everything(node: &NodeConfig, reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
+    let mut all = Vec::new();
+    for_each(reads, Space::Quarantine, |bytes| {
+        let kept = SetAsideNotice::decode(bytes).map_err(|error| failed(&error))?;
+        let key = [kept.from.as_str().as_bytes(), &kept.sequence.to_be_bytes()].concat();
+        all.push(aside("refused", &kept, (Space::Quarantine, key)));
+        Ok(())
+    })?;
+    if node.role != Role::Municipality {
+        for_each(reads, Space::Arrival, |bytes| {
+            let waiting = WaitingNotices::decode(bytes).map_err(|error| failed(&error))?;
+            for kept in &waiting.notices {
+                let code = kept.notice.notice.record.code;
+                let key = (Space::Arrival, code.expose().as_bytes().to_vec());
+                all.push(aside("early", kept, key));
+            }
+            Ok(())
+        })?;
+    } else {
+        all.extend(arrivals(reads)?);
+    }
+    all.sort_by(|a, b| a.since.cmp(&b.since));
+    Ok(all)
+}
+
+fn aside(kind: &'static str, kept: &SetAsideNotice, key: (Space, Vec<u8>)) -> Aside {
+    Aside {
+        kind,
+        from: kept.from.as_str().to_owned(),
+        sequence: kept.sequence,
+        rule: kept.rule.clone(),
+        since: kept.at.to_rfc3339(),
+        key,
+    }
+}
+
+fn arrivals(reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
+    let mut found = Vec::new();
+    for_each(reads, Space::Arrival, |bytes| {
+        let arrival = Arrival::decode(bytes).map_err(|error| failed(&error))?;
+        let code = arrival.notice.record.code;
+        let rule = if arrival.refused { "not-released" } else { "not-answered" };
+        found.push(Aside {
+            kind: "arrival",
+            from: NodeId::municipality(&arrival.former).as_str().to_owned(),
+            sequence: 0,
+            rule: rule.to_owned(),
+            since: arrival.filed_at.to_rfc3339(),
+            key: (Space::Arrival, code.expose().as_bytes().to_vec()),
+        });
+        Ok(())
+    })?;
+    found.sort_by(|a, b| (&a.since, &a.key.1).cmp(&(&b.since, &b.key.1)));
+    for (one, number) in found.iter_mut().zip(1..) {
+        one.sequence = number;
+    }
+    Ok(found)
+}
+
+fn for_each(
+    reads: &dyn Reads,
+    space: Space,
+    mut visit: impl FnMut(&[u8]) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    let mut after: Option<FactPlace> = None;
+    loop {
+        let page = reads.facts(space, after, PAGE_COUNT_MAX).map_err(|error| failed(&error))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(*last);
+        for (_, bytes) in &page {
+            visit(bytes)?;
+        }
+    }
+}
+
+fn drop_one(args: &DropArgs, talk: Talk) -> Result<Exit, Stopped> {
+    let node = config::load_node(&args.config).map_err(|e| (Exit::Usage, e.to_string()))?;
+    let token = token_file::open(&node.token).map_err(|error| failed(&error))?;
+    let mut store = open_store(&node, &token).map_err(|error| failed(&error))?;
+    let wanted = |one: &Aside| one.from == args.from && one.sequence == args.sequence;
+    let Some(one) = everything(&node, store.reads())?.into_iter().find(wanted) else {
+        let why = format!("nothing of {} has number {}", args.from, args.sequence);
+        return Err((Exit::Refused, why));
+    };
+    let (space, key) = one.key;
+    let note = format!("let go by hand: {}", args.because);
+    let entry = Entry::build(EntryKind::NoticesSetAside, clock::now(), node.node.as_str())
+        .terminal(args.from.as_str())
+        .rule("let-go")
+        .first(args.sequence)
+        .count(1)
+        .note(note)
+        .finish()
+        .map_err(|error| failed(&error))?;
+    let leaves = vec![Leaf { subject: None, entry: entry.encode() }];
+    let entries = [NewEntry { id: ledger::receipt::EntryId(0), leaves }];
+    let writes = [Write::DropFact { space, key }];
+    store.apply(&writes, &entries, &mut dice::fill).map_err(|error| failed(&error))?;
+    store.commit().map_err(|error| failed(&error))?;
+    let signer = LedgerSigner::new(&node.node, token).map_err(|error| failed(&error))?;
+    store.publish(&signer).map_err(|error| failed(&error))?;
+    talk.say(format!("{}: let go, and recorded", node.node));
+    Ok(Exit::Ok)
+}
