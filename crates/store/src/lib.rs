@@ -18,6 +18,7 @@ pub mod backup;
 mod bulk;
 mod check;
 mod codec;
+pub mod engine;
 mod erased;
 pub mod fsck;
 mod keyring;
@@ -35,11 +36,13 @@ mod schema;
 mod seal;
 mod sealing;
 pub mod sqlite;
+mod transfer;
 
 use ledger::checkpoint::Checkpoint;
 use ledger::note::NoteSigner;
 use node::ports::StoreError;
 
+pub use engine::{NodeStore, Place};
 pub use erased::{Erase, Erased};
 pub use fsck::{Fault, FsckReport, PopulationDigest};
 pub use keys::{KeyError, KeySource};
@@ -47,6 +50,7 @@ pub use model::ModelStore;
 pub use month::Month;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
+pub use transfer::{Moved, Progress, TableDigest};
 
 /// What the runner does with a store besides the port: publish the ledger from time to time.
 pub trait Publish {

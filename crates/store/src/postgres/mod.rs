@@ -15,6 +15,7 @@ mod people;
 mod raw;
 mod read;
 mod schema;
+mod target;
 mod write;
 
 use std::cell::Cell;
@@ -25,6 +26,7 @@ use ledger::note::NoteSigner;
 use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
 
 pub use link::{Target, TargetError};
+pub(crate) use target::PostgresTarget;
 
 use crate::keyring::{KeyTable as _, Keyring, from_read};
 use crate::keys::KeySource;

@@ -12,6 +12,7 @@ mod keytable;
 mod publish;
 mod raw;
 mod read;
+mod target;
 mod write;
 
 use std::fs::File;
@@ -20,13 +21,14 @@ use std::path::{Path, PathBuf};
 use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
 use rusqlite::{Connection, OptionalExtension};
 
+pub(crate) use target::SqliteTarget;
 pub(crate) use write::{entry_without_time, history_of_no_one};
 
 use crate::keyring::{KeyTable as _, Keyring};
 use crate::keys::KeySource;
 use crate::ledger_files::{LedgerDirectory, io_error};
-use crate::published::{Published, read_only};
 use crate::places::{EPOCH_NAME, ORIGIN_NAME};
+use crate::published::{Published, read_only};
 use crate::schema::{self, Access, store_error};
 
 /// Where the open group stands.

@@ -125,12 +125,8 @@ pub(super) fn insert_raw(
     rows: &[RawRow],
 ) -> Result<(), StoreError> {
     let places: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
-    let sql = format!(
-        "INSERT INTO {} ({}) VALUES ({})",
-        table.name,
-        table.names(),
-        places.join(", ")
-    );
+    let sql =
+        format!("INSERT INTO {} ({}) VALUES ({})", table.name, table.names(), places.join(", "));
     let mut statement = db.prepare_cached(&sql).map_err(store_error)?;
     for row in rows {
         statement.execute(params_from_iter(row.iter())).map_err(store_error)?;

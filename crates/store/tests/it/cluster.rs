@@ -163,6 +163,17 @@ impl Cluster {
     }
 }
 
+/// End every session of this database, as an administrator or a lost line does.
+pub(crate) fn kill_sessions(database: &str) {
+    shared()
+        .admin("postgres")
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            &[&database],
+        )
+        .unwrap();
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Some(mut guard) = self.guard.take() {

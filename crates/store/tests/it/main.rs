@@ -19,6 +19,8 @@ mod fsck;
 mod ledger_files;
 mod people;
 mod postgres_bench;
+mod postgres_only;
 mod random;
 mod register;
 mod scan;
+mod transfer;
