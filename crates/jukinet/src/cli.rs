@@ -69,6 +69,8 @@ enum Command {
     Gateway(command::gateway::GatewayArgs),
     /// What a resident is shown about her own record
     Resident(command::resident::ResidentArgs),
+    /// Backups that two custodians open together: make, list, restore, drill
+    Backup(command::backup::BackupArgs),
     /// Erase what has reached the end of its term (保存期間)
     Retention(command::retention::RetentionArgs),
     /// Moves that wait and notices that could not be applied
@@ -133,6 +135,7 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Register(args) => command::register::run(args, talk),
         Command::Gateway(args) => command::gateway::run(args, talk),
         Command::Resident(args) => command::resident::run(args, talk),
+        Command::Backup(args) => command::backup::run(args, talk),
         Command::Retention(args) => command::retention::run(args, talk),
         Command::SetAside(args) => command::set_aside::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),

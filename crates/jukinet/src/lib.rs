@@ -4,6 +4,7 @@
 //! (`ledger`): this crate hands bytes, time and entropy to the machines of `node` and carries out
 //! what they ask for. The library exists for the tests; what is shipped is the one binary.
 
+pub mod backup;
 pub mod card_file;
 pub mod character_file;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod gateway;
 pub mod net;
 pub mod pkcs11;
 pub mod provision;
+pub mod register;
 pub mod resident_file;
 pub mod runner;
 pub mod seclude;

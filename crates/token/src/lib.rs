@@ -21,6 +21,7 @@ pub mod verify;
 
 pub use error::TokenError;
 pub use key::{KeyKind, KeyName, PublicKey, Token, TokenKind, WRAP_VALUE_BYTES_MAX, wrap_aad};
+pub use seal::{open_under_passphrase, seal_under_passphrase};
 pub use software::SoftwareToken;
 
 /// Entropy, handed in: see `law`.

@@ -11,6 +11,10 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::error::TokenError;
+
+/// 128 MiB and some 300 ms per try: opened once in years, guessed at for ever.
+const PASSPHRASE_SCRYPT_LOG_N: u8 = 17;
 pub(crate) const SALT_BYTES: usize = 16;
 pub(crate) const NONCE_BYTES: usize = 12;
 pub(crate) const TAG_BYTES: usize = 16;
@@ -63,6 +67,42 @@ impl PinKey {
     ) -> Option<Zeroizing<Vec<u8>>> {
         gcm_open(&self.seal, nonce, sealed, aad)
     }
+}
+
+/// Seals something small under a passphrase: salt 16 ‖ nonce 12 ‖ sealed. `purpose` is
+/// authenticated, so that nothing sealed for one use opens in another.
+///
+/// # Errors
+/// [`TokenError::Malformed`] when the value or the cost is refused.
+pub fn seal_under_passphrase(
+    purpose: &[u8],
+    plain: &[u8],
+    passphrase: &str,
+    dice: crate::Dice<'_>,
+) -> Result<Vec<u8>, TokenError> {
+    let (mut salt, mut nonce) = ([0_u8; SALT_BYTES], [0_u8; NONCE_BYTES]);
+    dice(&mut salt);
+    dice(&mut nonce);
+    PinKey::derive(passphrase.as_bytes(), &salt, PASSPHRASE_SCRYPT_LOG_N)
+        .and_then(|key| key.seal(nonce, plain, purpose))
+        .map(|sealed| [salt.as_slice(), &nonce, &sealed].concat())
+        .ok_or(TokenError::Malformed { what: "value to seal" })
+}
+
+/// Opens what [`seal_under_passphrase`] made.
+///
+/// # Errors
+/// [`TokenError::PinWrong`] when passphrase, purpose or bytes are not the ones.
+pub fn open_under_passphrase(
+    purpose: &[u8],
+    sealed: &[u8],
+    passphrase: &str,
+) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    let (salt, rest) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(TokenError::PinWrong)?;
+    let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(TokenError::PinWrong)?;
+    PinKey::derive(passphrase.as_bytes(), salt, PASSPHRASE_SCRYPT_LOG_N)
+        .and_then(|key| key.open(*nonce, body, purpose))
+        .ok_or(TokenError::PinWrong)
 }
 
 pub(crate) fn gcm_seal(

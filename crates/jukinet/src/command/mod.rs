@@ -1,5 +1,6 @@
 //! One module per command. Each reads its arguments, does its work and says how it ended.
 
+pub mod backup;
 pub mod characters;
 pub mod code;
 pub mod config;
