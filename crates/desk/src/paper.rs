@@ -1,5 +1,5 @@
-//! Papers of the resident register as pages to be printed: the copy of a record, and the notice that
-//! tells one resident her record code. Not pages of a desk: each is one file that needs no other.
+//! Papers of the resident register, to be printed: the copy of a record, and the notice that tells
+//! one resident her record code. Not pages of a desk: each is one file that needs no other.
 
 use askama::Template;
 use law::code::RecordCode;

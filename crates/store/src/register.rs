@@ -1,11 +1,11 @@
 //! The existing resident register (既存住基) of one municipality, in a sealed SQLite file of its own.
 //!
-//! Trust: it holds every item of every record, so it is never the communication server's store, and
-//! no node opens it; the one thing that leaves it is its outbox of notices. A copy of the file
-//! answers nothing without the token. Every version of every record is kept, with the day from which
-//! it holds and the moment when it was written; a filing and its notices are one transaction.
+//! Trust: it holds every item of every record, so it is never the communication server's store,
+//! and no node opens it; the one thing that leaves it is its outbox of notices. A copy of the file
+//! answers nothing without the token. Every version of every record is kept, with the day from
+//! which it holds and the moment it was written; a filing and its notices are one transaction.
 //!
-//! Not here: what a filing may do (`law::register`) and what a notice's file looks like (`jukinet`).
+//! Not here: what a filing may do (`law::register`), what a file of notices looks like (`jukinet`).
 
 mod file;
 mod outbox;

@@ -157,7 +157,11 @@ impl<'v> Fields<'v> {
     /// All fields that are items of the record; the code has its own ways.
     fn items(&mut self) -> Read<Sheet> {
         let mut sheet = Sheet::default();
-        for item in Item::ALL.into_iter().filter(|item| *item != Item::Code) {
+        // Above the persons, `filed_on` is the filing's own.
+        let own = |item: &Item| *item == Item::FiledOn && self.path.is_empty();
+        let items: Vec<Item> =
+            Item::ALL.into_iter().filter(|item| *item != Item::Code && !own(item)).collect();
+        for item in items {
             match self.value(item.key()) {
                 Some(Value::Bool(yes)) => sheet.put(item, if *yes { "yes" } else { "" }),
                 Some(Value::Number(number)) => sheet.put(item, number.to_string()),

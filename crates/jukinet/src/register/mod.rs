@@ -32,7 +32,7 @@ const PIN_DIGITS: usize = 16;
 pub struct RegisterConfig {
     /// `municipality`: whose register it is, as "132152".
     pub municipality: LocalGovernmentCode,
-    /// `epoch`: the law it is kept under, "2013" or "today".
+    /// `epoch`: the law it is kept under, "2013" or "2026".
     pub epoch: Epoch,
     /// `file`: the sealed register.
     pub file: PathBuf,

@@ -141,6 +141,7 @@ residence_status = "金糸雀の資格"
 residence_period = "金糸雀の期間"
 residence_expires = "2031-10-22"
 card_number = "CA12345678RY"
+alternative_history = "記載\t金糸雀市\t2001-11-20"
 [[filing]]
 number = "2"
 filed_on = "2016-03-01"
@@ -166,7 +167,7 @@ code = "{0}"
 
 #[test]
 fn nothing_but_the_items_of_the_network_leaves_the_register() {
-    let office = Office::new("today");
+    let office = Office::new("2026");
     let mut register = office.config().open().unwrap();
     let mut canaries: Vec<(Item, String)> = Vec::new();
     for filing in read_filings(&marked(), &mut GivenCodes).unwrap() {
@@ -201,7 +202,9 @@ fn nothing_but_the_items_of_the_network_leaves_the_register() {
     assert!(canaries.len() > 40, "{}", canaries.len());
     for bytes in [&csv[..], &sent[..]] {
         for (item, text) in &canaries {
-            for part in text.split(['/', '\n', '\t']).filter(|part| part.len() > 6) {
+            // The town and the day of a change made here are the notice's own.
+            let here = |part: &&str| part.len() > 6 && !["国立市", "2016-03-01"].contains(part);
+            for part in text.split(['/', '\n', '\t']).filter(here) {
                 let found = bytes.windows(part.len()).any(|window| window == part.as_bytes());
                 assert!(!found, "{} left the register", item.key());
             }

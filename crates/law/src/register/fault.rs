@@ -5,119 +5,62 @@ use thiserror::Error;
 
 use crate::change::NoticeFault;
 
-/// The rules of the register, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    Missing,
-    Malformed,
-    NotOfThisRecord,
-    NotOfThisLaw,
-    AlreadyRecorded,
-    NotRecorded,
-    CodeNotNew,
-    CodeByCorrection,
-    HouseholderMissing,
-    HouseholderTwice,
-    NotYetHappened,
-    AddressUnchanged,
-    AddressElsewhere,
-    NothingChanged,
-    ItemNotAllowed,
-    NotForeign,
-    NationalityByCorrection,
-    TooManyPersons,
-    NamedTwice,
-    OnePersonOnly,
-    CodeToOthers,
-    NoticeImpossible,
+/// Makes the rules from their table: key, article, remedy.
+macro_rules! rules {
+    ($($rule:ident: $key:literal, $law:literal, $remedy:literal;)*) => {
+        /// The rules of the register, by name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rule {
+            $($rule,)*
+        }
+
+        impl Rule {
+            const fn row(self) -> (&'static str, &'static str, &'static str) {
+                match self {
+                    $(Self::$rule => ($key, $law, $remedy),)*
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    Missing: "missing", "法7条", "give the item";
+    Malformed: "malformed", "法7条", "write it in the form of docs/registers.md";
+    NotOfThisRecord: "not-of-this-record", "法7条, 30条の45",
+        "domicile, resident_since and voter are a Japanese resident's; nationality, status and \
+            alternative name a foreign resident's, by the kind of status";
+    NotOfThisLaw: "not-of-this-law", "令30条の13", "leave the item out; the law of 2013 has none";
+    AlreadyRecorded: "already-recorded", "令7条",
+        "the person has a record here; file a moving within or a correction";
+    NotRecorded: "not-recorded", "法8条", "no current record has this code; compare the notice";
+    CodeNotNew: "code-not-new", "法30条の2 2項, 30条の3 3項",
+        "take an unused code of the own pool; no code is written twice";
+    CodeByCorrection: "code-by-correction", "令30条の4", "use the act code-correction";
+    HouseholderMissing: "householder-missing", "法7条4号, 25条",
+        "say who is the householder: relationship 世帯主 for one member";
+    HouseholderTwice: "householder-twice", "法7条4号", "a household has one householder";
+    NotYetHappened: "not-yet-happened", "法22条, 23条, 25条",
+        "only a moving-out is filed beforehand; file when it has happened";
+    AddressUnchanged: "address-unchanged", "法23条",
+        "give the new address, or file a household change";
+    AddressElsewhere: "address-elsewhere", "法5条, 24条",
+        "the address names another municipality; file a moving-out there";
+    NothingChanged: "nothing-changed", "令9条", "the record says so already; file nothing";
+    ItemNotAllowed: "item-not-allowed", "規則11条, 法30条の50",
+        "this act does not change the item; use the act that does";
+    NotForeign: "not-a-foreign-resident", "法30条の45", "only a foreign resident's record has it";
+    NationalityByCorrection: "nationality-by-correction", "令8条の2", "use the act nationality-change";
+    TooManyPersons: "too-many-persons", "法26条", "file for one household at a time";
+    NamedTwice: "named-twice", "法27条", "name each person once";
+    OnePersonOnly: "one-person-only", "法30条の2 3項",
+        "make one notice for each person, never one for a household";
+    CodeToOthers: "code-to-others", "法12条の2, 12条の3 7項",
+        "the record code is given to the resident and her household only";
+    NoticeImpossible: "notice-impossible", "法30条の5", "compare the dates with the record";
 }
 
 impl Rule {
-    /// Key, article, remedy.
-    const fn row(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Missing => ("missing", "法7条", "give the item"),
-            Self::Malformed => ("malformed", "法7条", "write it in the form of docs/registers.md"),
-            Self::NotOfThisRecord => (
-                "not-of-this-record",
-                "法7条, 30条の45",
-                "domicile, resident_since and voter are a Japanese resident's; nationality, \
-                    status and alternative name a foreign resident's, by the kind of status",
-            ),
-            Self::NotOfThisLaw => {
-                ("not-of-this-law", "令30条の13", "leave the item out; the law of 2013 has none")
-            }
-            Self::AlreadyRecorded => (
-                "already-recorded",
-                "令7条",
-                "the person has a record here; file a moving within or a correction",
-            ),
-            Self::NotRecorded => {
-                ("not-recorded", "法8条", "no current record has this code; compare the notice")
-            }
-            Self::CodeNotNew => (
-                "code-not-new",
-                "法30条の2 2項, 30条の3 3項",
-                "take an unused code of the own pool; no code is written twice",
-            ),
-            Self::CodeByCorrection => {
-                ("code-by-correction", "令30条の4", "use the act code-correction")
-            }
-            Self::HouseholderMissing => (
-                "householder-missing",
-                "法7条4号, 25条",
-                "say who is the householder: relationship 世帯主 for one member",
-            ),
-            Self::HouseholderTwice => {
-                ("householder-twice", "法7条4号", "a household has one householder")
-            }
-            Self::NotYetHappened => (
-                "not-yet-happened",
-                "法22条, 23条, 25条",
-                "only a moving-out is filed beforehand; file when it has happened",
-            ),
-            Self::AddressUnchanged => {
-                ("address-unchanged", "法23条", "give the new address, or file a household change")
-            }
-            Self::AddressElsewhere => (
-                "address-elsewhere",
-                "法5条, 24条",
-                "the address names another municipality; file a moving-out there",
-            ),
-            Self::NothingChanged => {
-                ("nothing-changed", "令9条", "the record says so already; file nothing")
-            }
-            Self::ItemNotAllowed => (
-                "item-not-allowed",
-                "規則11条, 法30条の50",
-                "this act does not change the item; use the act that does",
-            ),
-            Self::NotForeign => {
-                ("not-a-foreign-resident", "法30条の45", "only a foreign resident's record has it")
-            }
-            Self::NationalityByCorrection => {
-                ("nationality-by-correction", "令8条の2", "use the act nationality-change")
-            }
-            Self::TooManyPersons => {
-                ("too-many-persons", "法26条", "file for one household at a time")
-            }
-            Self::NamedTwice => ("named-twice", "法27条", "name each person once"),
-            Self::OnePersonOnly => (
-                "one-person-only",
-                "法30条の2 3項",
-                "make one notice for each person, never one for a household",
-            ),
-            Self::CodeToOthers => (
-                "code-to-others",
-                "法12条の2, 12条の3 7項",
-                "the record code is given to the resident and her household only",
-            ),
-            Self::NoticeImpossible => {
-                ("notice-impossible", "法30条の5", "compare the dates with the record")
-            }
-        }
-    }
-
     #[must_use]
     pub const fn key(self) -> &'static str {
         self.row().0

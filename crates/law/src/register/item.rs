@@ -73,184 +73,79 @@ enum Form {
     History,
 }
 
-/// One item of the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Item {
-    Name,
-    Kana,
-    FormerSurname,
-    FormerSurnameKana,
-    AlternativeName,
-    AlternativeKana,
-    Birth,
-    Sex,
-    Household,
-    Relationship,
-    Domicile,
-    DomicileHead,
-    Nationality,
-    ResidentSince,
-    ForeignSince,
-    Address,
-    AddressSince,
-    FiledOn,
-    FormerAddress,
-    Voter,
-    HealthInsurance,
-    ElderlyCare,
-    LongTermCare,
-    Pension,
-    PensionKind,
-    PensionKindSince,
-    PensionNumber,
-    ChildAllowance,
-    Rice,
-    Code,
-    Welfare,
-    AlternativeHistory,
-    Status,
-    ResidenceStatus,
-    ResidencePeriod,
-    ResidenceExpires,
-    CardNumber,
-    DeletedBy,
-    DeletedOn,
-    Destination,
+/// Makes the items from their table, so that a row is an item and nothing else is.
+macro_rules! items {
+    ($($item:ident: $key:literal, $label:literal, $form:ident, $group:ident, $whose:ident;)*) => {
+        /// One item of the record.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Item {
+            $($item,)*
+        }
+
+        impl Item {
+            pub const ALL: [Self; 40] = [$(Self::$item,)*];
+
+            const fn row(self) -> (&'static str, &'static str, Form, Group, Whose) {
+                match self {
+                    $(Self::$item => ($key, $label, Form::$form, Group::$group, Whose::$whose),)*
+                }
+            }
+        }
+    };
 }
 
-type Row = (&'static str, &'static str, Form, Group, Whose);
+// Key, name on a copy, form, group of the copy, whose. The individual number (個人番号, 8の2) is no
+// row: this register keeps none.
+items! {
+    // 1, 1の2, and 旧氏 of 令30条の13.
+    Name: "name", "氏名", Name, Basic, Everyone;
+    Kana: "kana", "氏名の振り仮名", Kana, Basic, Everyone;
+    FormerSurname: "former_surname", "旧氏", Surname, Other, Japanese;
+    FormerSurnameKana: "former_surname_kana", "旧氏の振り仮名", Kana, Other, Japanese;
+    // 令30条の26.
+    AlternativeName: "alternative_name", "通称", Name, Other, Foreign;
+    AlternativeKana: "alternative_kana", "通称の振り仮名", Kana, Other, Foreign;
+    Birth: "birth", "出生の年月日", Birth, Basic, Everyone;
+    Sex: "sex", "男女の別", Sex, Basic, Everyone;
+    Household: "household", "世帯", Household, Arrangement, Everyone;
+    Relationship: "relationship", "続柄", Remark, Relationship, Everyone;
+    // 5: 「none」 and 「unknown」 stand for 本籍なし and 本籍不明.
+    Domicile: "domicile", "本籍", Remark, Domicile, Japanese;
+    DomicileHead: "domicile_head", "筆頭者", Remark, Domicile, Japanese;
+    Nationality: "nationality", "国籍・地域", Remark, Nationality, Foreign;
+    ResidentSince: "resident_since", "住民となつた年月日", Date, Basic, Japanese;
+    ForeignSince: "foreign_since", "外国人住民となつた年月日", Date, Basic, Foreign;
+    Address: "address", "住所", Address, Basic, Everyone;
+    AddressSince: "address_since", "住所を定めた年月日", Date, Basic, Everyone;
+    FiledOn: "filed_on", "届出の年月日", Date, Basic, Everyone;
+    FormerAddress: "former_address", "従前の住所", Address, Basic, Everyone;
+    Voter: "voter", "選挙人名簿", Flag, Entitlements, Japanese;
+    HealthInsurance: "health_insurance", "国民健康保険", Span, Entitlements, Everyone;
+    ElderlyCare: "elderly_care", "後期高齢者医療", Span, Entitlements, Everyone;
+    LongTermCare: "long_term_care", "介護保険", Span, Entitlements, Everyone;
+    // 11 (令5条).
+    Pension: "pension", "国民年金", Span, Entitlements, Everyone;
+    PensionKind: "pension_kind", "年金種別", PensionKind, Entitlements, Everyone;
+    PensionKindSince: "pension_kind_since", "種別変更年月日", Date, Entitlements, Everyone;
+    PensionNumber: "pension_number", "基礎年金番号", PensionNumber, Entitlements, Everyone;
+    ChildAllowance: "child_allowance", "児童手当", Months, Entitlements, Everyone;
+    Rice: "rice", "米穀配給", Remark, Entitlements, Everyone;
+    Code: "code", "住民票コード", Code, Code, Everyone;
+    // 14 (令6条の2), and 令30条の27.
+    Welfare: "welfare", "福祉の増進に資する事項", Remark, Other, Everyone;
+    AlternativeHistory: "alternative_history", "通称の記載及び削除に関する事項", History, Other, Foreign;
+    Status: "status", "区分", Status, Nationality, Foreign;
+    ResidenceStatus: "residence_status", "在留資格", Remark, Nationality, Foreign;
+    ResidencePeriod: "residence_period", "在留期間等", Remark, Nationality, Foreign;
+    ResidenceExpires: "residence_expires", "在留期間の満了の日", Date, Nationality, Foreign;
+    CardNumber: "card_number", "在留カード等の番号", CardNumber, Nationality, Foreign;
+    // 令13条.
+    DeletedBy: "deleted_by", "消除の事由", Reason, Basic, Everyone;
+    DeletedOn: "deleted_on", "消除の年月日", Date, Basic, Everyone;
+    Destination: "destination", "転出先", Address, Basic, Everyone;
+}
 
 impl Item {
-    pub const ALL: [Self; 40] = [
-        Self::Name,
-        Self::Kana,
-        Self::FormerSurname,
-        Self::FormerSurnameKana,
-        Self::AlternativeName,
-        Self::AlternativeKana,
-        Self::Birth,
-        Self::Sex,
-        Self::Household,
-        Self::Relationship,
-        Self::Domicile,
-        Self::DomicileHead,
-        Self::Nationality,
-        Self::ResidentSince,
-        Self::ForeignSince,
-        Self::Address,
-        Self::AddressSince,
-        Self::FiledOn,
-        Self::FormerAddress,
-        Self::Voter,
-        Self::HealthInsurance,
-        Self::ElderlyCare,
-        Self::LongTermCare,
-        Self::Pension,
-        Self::PensionKind,
-        Self::PensionKindSince,
-        Self::PensionNumber,
-        Self::ChildAllowance,
-        Self::Rice,
-        Self::Code,
-        Self::Welfare,
-        Self::AlternativeHistory,
-        Self::Status,
-        Self::ResidenceStatus,
-        Self::ResidencePeriod,
-        Self::ResidenceExpires,
-        Self::CardNumber,
-        Self::DeletedBy,
-        Self::DeletedOn,
-        Self::Destination,
-    ];
-
-    /// Key, name on a copy, form, group of the copy, whose. The individual number (個人番号, 8の2)
-    /// is no row: this register keeps none.
-    const fn row(self) -> Row {
-        use Group as G;
-        use Whose::{Everyone as E, Foreign as F, Japanese as J};
-        match self {
-            // 1, 1の2, and 旧氏 of 令30条の13.
-            Self::Name => ("name", "氏名", Form::Name, G::Basic, E),
-            Self::Kana => ("kana", "氏名の振り仮名", Form::Kana, G::Basic, E),
-            Self::FormerSurname => ("former_surname", "旧氏", Form::Surname, G::Other, J),
-            Self::FormerSurnameKana => {
-                ("former_surname_kana", "旧氏の振り仮名", Form::Kana, G::Other, J)
-            }
-            // 令30条の26.
-            Self::AlternativeName => ("alternative_name", "通称", Form::Name, G::Other, F),
-            Self::AlternativeKana => {
-                ("alternative_kana", "通称の振り仮名", Form::Kana, G::Other, F)
-            }
-            Self::Birth => ("birth", "出生の年月日", Form::Birth, G::Basic, E),
-            Self::Sex => ("sex", "男女の別", Form::Sex, G::Basic, E),
-            Self::Household => ("household", "世帯", Form::Household, G::Arrangement, E),
-            Self::Relationship => ("relationship", "続柄", Form::Remark, G::Relationship, E),
-            // 5: 「none」 and 「unknown」 stand for 本籍なし and 本籍不明.
-            Self::Domicile => ("domicile", "本籍", Form::Remark, G::Domicile, J),
-            Self::DomicileHead => ("domicile_head", "筆頭者", Form::Remark, G::Domicile, J),
-            Self::Nationality => ("nationality", "国籍・地域", Form::Remark, G::Nationality, F),
-            Self::ResidentSince => {
-                ("resident_since", "住民となつた年月日", Form::Date, G::Basic, J)
-            }
-            Self::ForeignSince => {
-                ("foreign_since", "外国人住民となつた年月日", Form::Date, G::Basic, F)
-            }
-            Self::Address => ("address", "住所", Form::Address, G::Basic, E),
-            Self::AddressSince => ("address_since", "住所を定めた年月日", Form::Date, G::Basic, E),
-            Self::FiledOn => ("filed_on", "届出の年月日", Form::Date, G::Basic, E),
-            Self::FormerAddress => ("former_address", "従前の住所", Form::Address, G::Basic, E),
-            Self::Voter => ("voter", "選挙人名簿", Form::Flag, G::Entitlements, J),
-            Self::HealthInsurance => {
-                ("health_insurance", "国民健康保険", Form::Span, G::Entitlements, E)
-            }
-            Self::ElderlyCare => ("elderly_care", "後期高齢者医療", Form::Span, G::Entitlements, E),
-            Self::LongTermCare => ("long_term_care", "介護保険", Form::Span, G::Entitlements, E),
-            // 11 (令5条).
-            Self::Pension => ("pension", "国民年金", Form::Span, G::Entitlements, E),
-            Self::PensionKind => {
-                ("pension_kind", "年金種別", Form::PensionKind, G::Entitlements, E)
-            }
-            Self::PensionKindSince => {
-                ("pension_kind_since", "種別変更年月日", Form::Date, G::Entitlements, E)
-            }
-            Self::PensionNumber => {
-                ("pension_number", "基礎年金番号", Form::PensionNumber, G::Entitlements, E)
-            }
-            Self::ChildAllowance => {
-                ("child_allowance", "児童手当", Form::Months, G::Entitlements, E)
-            }
-            Self::Rice => ("rice", "米穀配給", Form::Remark, G::Entitlements, E),
-            Self::Code => ("code", "住民票コード", Form::Code, G::Code, E),
-            // 14 (令6条の2), and 令30条の27.
-            Self::Welfare => ("welfare", "福祉の増進に資する事項", Form::Remark, G::Other, E),
-            Self::AlternativeHistory => (
-                "alternative_history",
-                "通称の記載及び削除に関する事項",
-                Form::History,
-                G::Other,
-                F,
-            ),
-            Self::Status => ("status", "区分", Form::Status, G::Nationality, F),
-            Self::ResidenceStatus => {
-                ("residence_status", "在留資格", Form::Remark, G::Nationality, F)
-            }
-            Self::ResidencePeriod => {
-                ("residence_period", "在留期間等", Form::Remark, G::Nationality, F)
-            }
-            Self::ResidenceExpires => {
-                ("residence_expires", "在留期間の満了の日", Form::Date, G::Nationality, F)
-            }
-            Self::CardNumber => {
-                ("card_number", "在留カード等の番号", Form::CardNumber, G::Nationality, F)
-            }
-            // 令13条.
-            Self::DeletedBy => ("deleted_by", "消除の事由", Form::Reason, G::Basic, E),
-            Self::DeletedOn => ("deleted_on", "消除の年月日", Form::Date, G::Basic, E),
-            Self::Destination => ("destination", "転出先", Form::Address, G::Basic, E),
-        }
-    }
-
     #[must_use]
     pub const fn key(self) -> &'static str {
         self.row().0

@@ -1,7 +1,7 @@
 //! The outbox (送信待ち): notices that the communication server has not taken yet.
 //!
-//! A notice gets its number when it is due and first leaves, so that numbers are without gaps in the
-//! order of what happened, also when a moving-out was filed weeks before its day.
+//! A notice gets its number when it is due and first leaves, so that numbers are without gaps in
+//! the order of what happened, also when a moving-out was filed weeks before its day.
 
 use law::change::ChangeNotice;
 use law::register::Outgoing;

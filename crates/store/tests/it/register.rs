@@ -142,23 +142,8 @@ fn chronicle() -> Vec<(&'static str, Act)> {
     all
 }
 
-fn early_years() -> Vec<(&'static str, Act)> {
-    let mitaka = Origin::Domestic {
-        address: address("東京都三鷹市下連雀3丁目1番地"),
-        municipality: Some(city("132047")),
-    };
-    let mut grandmother = resident(3, "H-1", "母", "佐藤 和子");
-    grandmother.items.put(Item::Birth, "1930-00-00");
-    let mut father = resident(1, "H-1", "世帯主", "佐藤 健一");
-    father.items.put(Item::Sex, "1");
-    father.items.put(Item::Pension, "2005-04-01");
-    let mut mother = resident(2, "H-1", "妻（未届）", "鈴木 美咲");
-    for mover in [&mut father, &mut mother, &mut grandmother] {
-        mover.code = CodeOrigin::Carried;
-    }
-    let mut child = resident(4, "H-1", "子", "佐藤 陽菜");
-    child.items.put(Item::Birth, "2017-06-01");
-    let maria = person(
+fn maria() -> Newcomer {
+    person(
         5,
         CodeOrigin::Fresh,
         &[
@@ -177,7 +162,25 @@ fn early_years() -> Vec<(&'static str, Act)> {
             "residence_expires=2022-04-20",
             "card_number=AB12345678CD",
         ],
-    );
+    )
+}
+
+fn early_years() -> Vec<(&'static str, Act)> {
+    let mitaka = Origin::Domestic {
+        address: address("東京都三鷹市下連雀3丁目1番地"),
+        municipality: Some(city("132047")),
+    };
+    let mut grandmother = resident(3, "H-1", "母", "佐藤 和子");
+    grandmother.items.put(Item::Birth, "1930-00-00");
+    let mut father = resident(1, "H-1", "世帯主", "佐藤 健一");
+    father.items.put(Item::Sex, "1");
+    father.items.put(Item::Pension, "2005-04-01");
+    let mut mother = resident(2, "H-1", "妻（未届）", "鈴木 美咲");
+    for mover in [&mut father, &mut mother, &mut grandmother] {
+        mover.code = CodeOrigin::Carried;
+    }
+    let mut child = resident(4, "H-1", "子", "佐藤 陽菜");
+    child.items.put(Item::Birth, "2017-06-01");
     vec![
         (
             "2016-04-10",
@@ -215,7 +218,7 @@ fn early_years() -> Vec<(&'static str, Act)> {
             Act::MovingIn {
                 moved_on: day("2019-05-01"),
                 from: Origin::Abroad { place: address("フィリピン共和国マニラ市") },
-                persons: vec![maria],
+                persons: vec![maria()],
             },
         ),
         (
