@@ -1,172 +1,289 @@
-//! B5, a change on its way up: register system → CS → prefecture → center, durable at each.
+//! B5, a change on its way up: register system → CS → prefecture → center, durable at each; beside
+//! it the same change through three PostgreSQL clusters joined by logical replication.
 //!
-//! The center's own acknowledgement is not visible from outside. So an agency asks the center by
-//! code every two milliseconds from the moment the change was due; the first answer that shows the
-//! change proves that the center held it. The figure is therefore an upper bound: it holds one
-//! inquiry's own way, durable record included, which is told beside it.
+//! When the center holds a change is seen in its own store, read beside the running process: what
+//! can be read there is committed and synced. The peer commits with `remote_apply` at each hop, so
+//! that its client hears of the last tier. Only the latency of ours holds a poll.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
+use law::code::RecordCode;
 use law::time::Date;
-use node::terminal::Outcome;
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use node::ports::ReadError;
+use serde_json::json;
 use wire::limits::FEED_ROWS_COUNT_MAX;
 use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
 
-use super::load;
+use super::cascade::{Cascade, Plain, Wait};
+use super::pairs::{Pairs, Side, order, rounded};
 use super::people::People;
 use super::usage::Usage;
-use super::{BenchError, Options, at, per_second, quantiles, raise, runtime};
+use super::{BenchError, Measured, Options, per_second, quantiles, raise, runtime};
 use crate::live::calibration::histogram;
-use crate::live::country::Country;
+use crate::live::country::{Country, scratch};
+use crate::live::keeping::Keeping;
 use crate::live::line::Line;
-use crate::live::operator::Operator;
-use crate::live::{LiveError, clock, place};
+use crate::live::{clock, files, machine, place, postgres};
 
 /// Where people move: 国立市.
 const MUNICIPALITY: &str = "132152";
 const NODE: &str = "municipality-132152";
-const PLACE: &str = "agency-1";
 const PARTIES: [&str; 5] =
     ["municipality-132152", "prefecture-13", "center", "exchange-13", "exchange-national"];
-/// Single changes a second: a counter on a busy day, far from any queue.
-const CHANGES_PER_SECOND: u32 = 10;
-/// Time between two probes of one change.
-const PROBE_EVERY: Duration = Duration::from_millis(2);
-/// Probes of one change that may be under way at once: a slow answer must not pile up more of them.
-const PROBES_COUNT_MAX: u32 = 4;
-/// How long one change may take before the run is void.
-const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
-/// How long a bulk may take.
-const BULK_PATIENCE: Duration = Duration::from_secs(300);
-/// Operators that compare everybody after the bulk.
-const COMPARERS_COUNT: usize = 64;
+/// Single changes a second: many counters on a busy day, far from any queue.
+const CHANGES_PER_SECOND: u32 = 40;
+/// Time between two looks into the center's store.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+/// How long one change, or a bulk, may take before the run is void.
+const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Bench<'a> {
-    country: Country,
-    people: People,
-    residents: Vec<usize>,
-    operator: Arc<Mutex<Operator>>,
-    asking: Line,
-    feeding: Line,
-    runtime: tokio::runtime::Runtime,
-    today: Date,
-    say: &'a dyn Fn(&str),
+/// Figures of one side, over all phases.
+struct Sum {
+    latency: Histogram<u64>,
+    near: Histogram<u64>,
+    p50: Pairs,
+    p99: Pairs,
+    rate: Pairs,
+    cpu: Pairs,
+}
+
+/// One phase of one side.
+struct Phase {
+    latency: Histogram<u64>,
+    near: Histogram<u64>,
 }
 
 /// Runs B5 to its figures.
-pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
-    let country = raise(options, say)?;
-    let mut bench = Bench::new(country, say)?;
-    bench.singles(1)?;
-    let singles = bench.singles(options.seconds)?;
-    let bulk = bench.bulk(options.changes)?;
-    let compared = bench.compare()?;
-    Ok(json!({
-        "suite": "default (X25519MLKEM768)",
-        "engine": "SQLite, sealed rows, no read index",
-        "residents": options.residents,
-        "hops": "register system → municipality → prefecture → center, each durable",
-        "singles": singles,
-        "bulk": bulk,
-        "residents_compared": compared,
-    }))
+pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
+    let version = postgres::version()?;
+    let mut ours = Ours::new(options, say)?;
+    say("three PostgreSQL clusters, joined …");
+    let folder = scratch();
+    let made = Cascade::make(&folder, &ours.plain());
+    let done = made.and_then(|peer| compare(options, &mut ours, peer, say));
+    files::remove_folder(&folder);
+    let (sides, bulk_changes) = done?;
+    let [mine, theirs] = &sides;
+    let (p50, p99) = (merged(mine, theirs, |sum| &sum.p50), merged(mine, theirs, |sum| &sum.p99));
+    let rate = merged(mine, theirs, |sum| &sum.rate);
+    let cpu = merged(mine, theirs, |sum| &sum.cpu);
+    let side = |sum: &Sum, side: Side| {
+        json!({
+            "latency_ms": quantiles(&sum.latency),
+            "first_tier_ms": (!sum.near.is_empty()).then(|| quantiles(&sum.near)),
+            "changes_per_second": rate.median(side),
+            "cpu_seconds_per_1000": cpu.median(side),
+        })
+    };
+    Ok(Measured {
+        ours: json!({
+            "suite": "default (X25519MLKEM768)",
+            "engine": "SQLite, sealed rows, no read index",
+            "residents": options.residents,
+            "hops": "register system → municipality → prefecture → center, each durable",
+            "rate": CHANGES_PER_SECOND,
+            "bulk_changes": bulk_changes,
+            "client_cpu_seconds": rounded(machine::own_cpu_seconds()),
+            "figures": side(mine, Side::Ours),
+        }),
+        peer: json!({
+            "name": "PostgreSQL, cascaded logical replication, remote_apply",
+            "version": version,
+            "lacks": "sealed rows, mutual TLS, signatures, a verifiable log",
+            "configuration": "crates/lab/assets/peer-postgresql.conf",
+            "figures": side(theirs, Side::Peer),
+        }),
+        ratio: json!({
+            "times_faster_p50": p50.less(),
+            "times_faster_p99": p99.less(),
+            "changes_per_second": rate.more(),
+            "times_less_cpu": cpu.less(),
+        }),
+    })
 }
 
-impl<'a> Bench<'a> {
-    fn new(country: Country, say: &'a dyn Fn(&str)) -> Result<Self, BenchError> {
-        let people = People::read(&country.dir.join("residents.csv"))?;
-        let residents = people.of(MUNICIPALITY);
-        let operator = Operator::log_in(country.terminal(PLACE)?)?;
-        let runtime = runtime()?;
-        let (ask, feed) = (operator.way.clone(), place::feed(&country.config(NODE))?);
-        let asking = runtime.block_on(Line::open(&ask))?;
-        let feeding = runtime.block_on(Line::open(&feed))?;
-        let operator = Arc::new(Mutex::new(operator));
-        let today = clock::now().date_in_japan();
-        Ok(Self { country, people, residents, operator, asking, feeding, runtime, today, say })
+/// Both sides' figures in one, for the ratios.
+fn merged(ours: &Sum, peer: &Sum, of: fn(&Sum) -> &Pairs) -> Pairs {
+    let mut both = of(ours).clone();
+    both.take_peer(of(peer));
+    both
+}
+
+impl Sum {
+    fn new() -> Self {
+        Self {
+            latency: histogram(),
+            near: histogram(),
+            p50: Pairs::default(),
+            p99: Pairs::default(),
+            rate: Pairs::default(),
+            cpu: Pairs::default(),
+        }
     }
 
-    /// Changes one by one, at a fixed rate.
-    fn singles(&mut self, seconds: u64) -> Result<Value, BenchError> {
-        let count = usize::try_from(seconds * u64::from(CHANGES_PER_SECOND)).unwrap_or(usize::MAX);
-        let count = count.min(self.residents.len());
-        let round = u32::try_from(seconds).unwrap_or(u32::MAX);
-        let mut changes = Vec::with_capacity(count);
-        for index in self.residents.iter().take(count) {
-            let (notice, address) = self.people.moves(*index, round, self.today)?;
-            let query = self.people.by_code(*index).map(|asked| asked.query);
-            let row = FeedRow { row: 2, sequence: None, notice, former_municipality: None };
-            changes.push((*index, row, address, query.unwrap_or_default()));
-        }
-        let before = Usage::read(&self.country, &PARTIES);
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let probing = Probing {
-            operator: Arc::clone(&self.operator),
-            asking: self.asking.clone(),
-            feeding: self.feeding.clone(),
-        };
-        let handle = self.runtime.handle().clone();
-        let start = clock::monotonic() + Duration::from_millis(20);
-        let moved: Vec<(usize, String)> =
-            changes.iter().map(|(index, _, address, _)| (*index, address.clone())).collect();
-        let pacer = std::thread::spawn(move || {
-            for ((_, row, address, query), number) in changes.into_iter().zip(0_u32..) {
-                let due = start + Duration::from_secs(1) * number / CHANGES_PER_SECOND;
-                clock::sleep_until(due);
-                let (tell, probing) = (tell.clone(), probing.clone());
-                handle.spawn(async move {
-                    let _ = tell.send(probing.follow(due, row, address, query).await);
-                });
+    #[allow(clippy::cast_precision_loss, reason = "microseconds below an hour")]
+    fn add(&mut self, side: Side, phase: &Phase, rate: f64, cpu: f64) {
+        let at = |quantile| phase.latency.value_at_quantile(quantile) as f64;
+        self.p50.add(side, at(0.5));
+        self.p99.add(side, at(0.99));
+        self.rate.add(side, rate);
+        self.cpu.add(side, cpu);
+        // Histograms of the same bounds always add up.
+        let _ = self.latency.add(&phase.latency);
+        let _ = self.near.add(&phase.near);
+    }
+}
+
+/// The pairs: singles, then a bulk, each side in its turn; at the end everybody is compared.
+fn compare(
+    options: &Options,
+    ours: &mut Ours,
+    mut peer: Cascade,
+    say: &dyn Fn(&str),
+) -> Result<([Sum; 2], u32), BenchError> {
+    let mut sums = [Sum::new(), Sum::new()];
+    let singles = u32::try_from(options.seconds).unwrap_or(1) * CHANGES_PER_SECOND;
+    let bulk = options.changes / u32::try_from(super::pairs::PAIRS_COUNT).unwrap_or(1);
+    ours.singles(singles / 4)?;
+    ours.peer_singles(&mut peer, singles / 4)?;
+    for (number, pair) in (1..).zip(order()) {
+        for side in pair {
+            let [mine, theirs] = &mut sums;
+            match side {
+                Side::Ours => {
+                    let phase = ours.singles(singles)?;
+                    let (rate, cpu) = ours.bulk(bulk)?;
+                    mine.add(side, &phase, rate, cpu);
+                }
+                Side::Peer => {
+                    let phase = ours.peer_singles(&mut peer, singles)?;
+                    let (rate, cpu) = ours.peer_bulk(&mut peer, bulk)?;
+                    theirs.add(side, &phase, rate, cpu);
+                }
             }
-        });
-        let (mut seen, mut acknowledged, mut probe) = (histogram(), histogram(), histogram());
-        while let Some(one) = told.blocking_recv() {
-            let one = one?;
-            seen.saturating_record(clock::micros(one.seen));
-            acknowledged.saturating_record(clock::micros(one.acknowledged));
-            probe.saturating_record(clock::micros(one.probe));
         }
-        let _ = pacer.join();
-        let spent = Usage::read(&self.country, &PARTIES).spent_since(&before);
-        for (index, address) in moved {
+        let [mine, theirs] = &sums;
+        let ms = |sum: &Sum, quantile| {
+            let micros = u32::try_from(sum.latency.value_at_quantile(quantile)).unwrap_or(u32::MAX);
+            rounded(f64::from(micros) / 1_000.0)
+        };
+        say(&format!(
+            "pair {number}: p50 {} ms against {} ms, p99 {} against {}; bulk {:.0}/s against \
+                {:.0}/s",
+            ms(mine, 0.5),
+            ms(theirs, 0.5),
+            ms(mine, 0.99),
+            ms(theirs, 0.99),
+            mine.rate.median(Side::Ours),
+            theirs.rate.median(Side::Peer),
+        ));
+    }
+    ours.everybody_stands(&mut peer)?;
+    Ok((sums, bulk))
+}
+
+/// Our country with a feed, and the peer's changes in the same words.
+struct Ours {
+    country: Country,
+    people: People,
+    /// How people stand at the peer: it has changes of its own.
+    peer_people: People,
+    residents: Vec<usize>,
+    feeding: Line,
+    center: Keeping,
+    runtime: tokio::runtime::Runtime,
+    today: Date,
+    round: u32,
+}
+
+fn unread(error: &ReadError) -> BenchError {
+    BenchError::Void(error.to_string())
+}
+
+impl Ours {
+    fn new(options: &Options, say: &dyn Fn(&str)) -> Result<Self, BenchError> {
+        let country = raise(options, say)?;
+        let file: PathBuf = country.dir.join("residents.csv");
+        let (people, peer_people) = (People::read(&file)?, People::read(&file)?);
+        let residents = people.of(MUNICIPALITY);
+        let runtime = runtime()?;
+        let feeding = runtime.block_on(Line::open(&place::feed(&country.config(NODE))?))?;
+        let center = Keeping::open(&country, "center")?;
+        let today = clock::now().date_in_japan();
+        let round = 0;
+        Ok(Self { country, people, peer_people, residents, feeding, center, runtime, today, round })
+    }
+
+    /// The municipality's residents as the peer keeps them.
+    fn plain(&self) -> Vec<Plain> {
+        self.residents.iter().filter_map(|index| self.people.plain(*index)).collect()
+    }
+
+    /// The next residents to move, round after round.
+    fn next(&mut self, count: u32) -> Vec<usize> {
+        self.round += 1;
+        let skip = usize::try_from(self.round).unwrap_or(0) * 97;
+        let many = usize::try_from(count).unwrap_or(0);
+        self.residents.iter().cycle().skip(skip).take(many).copied().collect()
+    }
+
+    fn row(&self, index: usize, place: usize) -> Result<(FeedRow, String), BenchError> {
+        let round = self.round * 100 + u32::try_from(place / self.residents.len()).unwrap_or(0);
+        let (notice, address) = self.people.moves(index, round, self.today)?;
+        Ok((FeedRow { row: 2, sequence: None, notice, former_municipality: None }, address))
+    }
+
+    /// Changes one by one at a fixed rate, each followed until the center holds it.
+    fn singles(&mut self, count: u32) -> Result<Phase, BenchError> {
+        let mut phase = Phase { latency: histogram(), near: histogram() };
+        let mut rows = Vec::new();
+        for (place, index) in self.next(count).into_iter().enumerate() {
+            rows.push((index, self.row(index, place)?));
+        }
+        let start = clock::monotonic() + Duration::from_millis(5);
+        for (number, (index, (row, address))) in (0_u32..).zip(rows) {
+            let due = start + Duration::from_secs(1) * number / CHANGES_PER_SECOND;
+            clock::sleep_until(due);
+            let code = row.notice.record.code;
+            let feeding = self.feeding.clone();
+            let fed = self.runtime.spawn(async move { feed(&feeding, vec![row]).await });
+            let seen = self.arrived(&code, &address)?;
+            let near = self.runtime.block_on(fed).map_err(std::io::Error::other)??;
+            phase.latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
+            phase.near.saturating_record(clock::micros(near.saturating_duration_since(due)));
             self.people.moved(index, address);
         }
-        let figures = json!({
-            "rate": CHANGES_PER_SECOND,
-            "municipality_durable_ms": quantiles(&acknowledged),
-            "center_seen_ms": quantiles(&seen),
-            "of_which_probe_ms": quantiles(&probe),
-            "cpu_seconds_per_1000_with_probes": spent.per_thousand(count as u64),
-        });
-        (self.say)(&format!(
-            "single changes: durable at the municipality p50 {} ms; seen at the center p50 {} \
-                ms, p99 {} ms (probe p50 {} ms)",
-            at(&figures, "/municipality_durable_ms/p50"),
-            at(&figures, "/center_seen_ms/p50"),
-            at(&figures, "/center_seen_ms/p99"),
-            at(&figures, "/of_which_probe_ms/p50")
-        ));
-        Ok(figures)
+        Ok(phase)
     }
 
-    /// Many changes through one feed, as `jukinet notice` sends a file: batch after batch.
-    fn bulk(&mut self, changes: u32) -> Result<Value, BenchError> {
+    /// Waits until the center's store holds this person at this address.
+    fn arrived(&self, code: &RecordCode, address: &str) -> Result<Instant, BenchError> {
+        let until = clock::monotonic() + PATIENCE;
+        loop {
+            let held = self.center.reads().resident(code).map_err(|error| unread(&error))?;
+            if held.is_some_and(|held| held.identity.items.address.expose() == address) {
+                return Ok(clock::monotonic());
+            }
+            if clock::monotonic() > until {
+                return Err(BenchError::Void("a change did not reach the center".to_owned()));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Many changes through one feed, as `jukinet notice` sends a file: batch after batch. Changes
+    /// a second until the center holds the last, and CPU seconds for a thousand.
+    fn bulk(&mut self, changes: u32) -> Result<(f64, f64), BenchError> {
         let mut rows = Vec::new();
         let mut last = None;
-        let mut round = 1_000;
-        let everybody = self.residents.iter().cycle().enumerate();
-        for (place, index) in everybody.take(usize::try_from(changes).unwrap_or(0)) {
-            round += u32::from(place % self.residents.len().max(1) == 0);
-            let (notice, address) = self.people.moves(*index, round, self.today)?;
-            rows.push(FeedRow { row: 2, sequence: None, notice, former_municipality: None });
-            last = Some((*index, address.clone()));
-            self.people.moved(*index, address);
+        for (place, index) in self.next(changes).into_iter().enumerate() {
+            let (row, address) = self.row(index, place)?;
+            last = Some((row.notice.record.code, address.clone()));
+            rows.push(row);
+            self.people.moved(index, address);
         }
-        let Some((index, address)) = last else { return Ok(Value::Null) };
-        let query = self.people.by_code(index).map(|asked| asked.query).unwrap_or_default();
         let before = Usage::read(&self.country, &PARTIES);
         let start = clock::monotonic();
         self.runtime.block_on(async {
@@ -175,67 +292,78 @@ impl<'a> Bench<'a> {
             }
             Ok::<_, BenchError>(())
         })?;
-        let fed = start.elapsed().as_secs_f64();
-        loop {
-            let signed = lock(&self.operator).sign(query.clone())?;
-            let (reply, _) = self.runtime.block_on(self.asking.call(signed.request))?;
-            match signed.prepared.accept(reply) {
-                Ok(Outcome::Answered(answer))
-                    if answer.persons.iter().any(|one| People::lives_at(one, &address)) =>
-                {
-                    break;
-                }
-                Ok(Outcome::Answered(_) | Outcome::Unavailable(_))
-                    if start.elapsed() < BULK_PATIENCE =>
-                {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                _ => return Err(BenchError::Void("the bulk did not reach the center".to_owned())),
+        if let Some((code, address)) = last {
+            self.arrived(&code, &address)?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let spent = Usage::read(&self.country, &PARTIES).spent_since(&before).ours();
+        Ok((per_second(u64::from(changes), seconds), spent * 1_000.0 / f64::from(changes.max(1))))
+    }
+
+    fn peer_moves(&mut self, count: u32) -> Result<Vec<(String, String)>, BenchError> {
+        let mut moves = Vec::new();
+        for (place, index) in self.next(count).into_iter().enumerate() {
+            let round = self.round * 100 + u32::try_from(place / self.residents.len()).unwrap_or(0);
+            let (notice, address) = self.peer_people.moves(index, round, self.today)?;
+            self.peer_people.moved(index, address.clone());
+            moves.push((notice.record.code.expose().to_owned(), address));
+        }
+        Ok(moves)
+    }
+
+    fn peer_singles(&mut self, peer: &mut Cascade, count: u32) -> Result<Phase, BenchError> {
+        let mut phase = Phase { latency: histogram(), near: histogram() };
+        let moves = self.peer_moves(count)?;
+        let start = clock::monotonic() + Duration::from_millis(5);
+        for (number, (code, address)) in (0_u32..).zip(moves) {
+            let due = start + Duration::from_secs(1) * number / CHANGES_PER_SECOND;
+            clock::sleep_until(due);
+            let seen = peer.change(&code, &address)?;
+            phase.latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
+        }
+        Ok(phase)
+    }
+
+    fn peer_bulk(&mut self, peer: &mut Cascade, changes: u32) -> Result<(f64, f64), BenchError> {
+        let moves = self.peer_moves(changes)?;
+        peer.wait(Wait::Here)?;
+        let before = peer.cpu_seconds();
+        let start = clock::monotonic();
+        for batch in moves.chunks(FEED_ROWS_COUNT_MAX) {
+            peer.batch(batch)?;
+        }
+        if let Some((code, address)) = moves.last() {
+            peer.arrived(code, address)?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let spent = peer.cpu_seconds() - before;
+        peer.wait(Wait::Everywhere)?;
+        Ok((per_second(u64::from(changes), seconds), spent * 1_000.0 / f64::from(changes.max(1))))
+    }
+
+    /// Everybody of the municipality at the last tier of each side: the address of the last change.
+    fn everybody_stands(&self, peer: &mut Cascade) -> Result<(), BenchError> {
+        for index in &self.residents {
+            let Some(mine) = self.people.plain(*index) else { continue };
+            let code = RecordCode::parse(&mine.code)
+                .map_err(|error| BenchError::Residents(error.to_string()))?;
+            let held = self.center.reads().resident(&code).map_err(|error| unread(&error))?;
+            let [_, _, address, ..] = &mine.cells;
+            if held.is_none_or(|held| held.identity.items.address.expose() != address) {
+                return Err(BenchError::Void("a resident stands wrongly at the center".to_owned()));
+            }
+            let Some(theirs) = self.peer_people.plain(*index) else { continue };
+            let [_, _, address, ..] = &theirs.cells;
+            if peer.address(&theirs.code)?.as_ref() != Some(address) {
+                return Err(BenchError::Void("a resident stands wrongly at the peer".to_owned()));
             }
         }
-        let held = start.elapsed().as_secs_f64();
-        let spent = Usage::read(&self.country, &PARTIES).spent_since(&before);
-        let round = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
-        (self.say)(&format!(
-            "{changes} changes: taken by the municipality in {fed:.2} s, held by the center in \
-                {held:.2} s"
-        ));
-        Ok(json!({
-            "changes": changes,
-            "municipality_seconds": round(fed),
-            "municipality_per_second": per_second(u64::from(changes), fed),
-            "center_seconds": round(held),
-            "center_per_second": per_second(u64::from(changes), held),
-            "per_cpu_second": per_second(u64::from(changes), spent.ours()),
-            "cpu_seconds_per_1000": spent.per_thousand(u64::from(changes)),
-        }))
+        Ok(())
     }
-
-    /// Everybody of the municipality, asked for by code: the center has the last address of each.
-    fn compare(&self) -> Result<u64, BenchError> {
-        let mix = self.residents.iter().filter_map(|index| self.people.by_code(*index)).collect();
-        let magazine = load::sign_all(&mut lock(&self.operator), mix)?;
-        let time = Duration::from_secs(40);
-        let lines = [self.asking.clone()];
-        let asked = load::closed(&lines, magazine.shots, COMPARERS_COUNT, time);
-        let judged = load::judge(&self.people, self.runtime.block_on(asked)?.done);
-        if judged.wrong > 0 || judged.answered != self.residents.len() as u64 {
-            return Err(BenchError::Void(format!(
-                "{} of {} residents are wrong at the center",
-                judged.wrong,
-                self.residents.len()
-            )));
-        }
-        Ok(judged.answered)
-    }
-}
-
-fn lock(operator: &Mutex<Operator>) -> std::sync::MutexGuard<'_, Operator> {
-    operator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends rows and takes them as accepted, or says why not.
-async fn feed(line: &Line, rows: Vec<FeedRow>) -> Result<Instant, BenchError> {
+pub(crate) async fn feed(line: &Line, rows: Vec<FeedRow>) -> Result<Instant, BenchError> {
     let sent = rows.len();
     let (reply, at) = line.call(Request::Feed(FeedBatch { rows })).await?;
     let Reply::FeedResult(outcomes) = reply else {
@@ -251,93 +379,5 @@ async fn feed(line: &Line, rows: Vec<FeedRow>) -> Result<Instant, BenchError> {
         None if outcomes.len() == sent => Ok(at),
         None => Err(BenchError::Void("rows are missing in the outcome".to_owned())),
         Some(why) => Err(BenchError::Void(why)),
-    }
-}
-
-/// What one change is followed with.
-#[derive(Clone)]
-struct Probing {
-    operator: Arc<Mutex<Operator>>,
-    asking: Line,
-    feeding: Line,
-}
-
-/// How one change went, from the moment it was due.
-struct Followed {
-    acknowledged: Duration,
-    seen: Duration,
-    /// The way of the inquiry that saw it.
-    probe: Duration,
-}
-
-/// What one probe found.
-enum Probe {
-    NotYet,
-    There { asked: Instant, at: Instant },
-    Void(BenchError),
-}
-
-impl Probing {
-    async fn follow(
-        self,
-        due: Instant,
-        row: FeedRow,
-        address: String,
-        query: law::query::QueryDraft,
-    ) -> Result<Followed, BenchError> {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let feeding = self.feeding.clone();
-        let fed = tokio::spawn(async move { feed(&feeding, vec![row]).await });
-        let mut pace = tokio::time::interval(PROBE_EVERY);
-        let mut under_way = 0;
-        let (asked, at) = loop {
-            tokio::select! {
-                _ = pace.tick(), if under_way < PROBES_COUNT_MAX => {
-                    under_way += 1;
-                    let (probing, tell) = (self.clone(), tell.clone());
-                    let (address, query) = (address.clone(), query.clone());
-                    tokio::spawn(async move {
-                        let _ = tell.send(probing.probe(&address, query).await);
-                    });
-                }
-                Some(probe) = told.recv() => match probe {
-                    Probe::There { asked, at } => break (asked, at),
-                    Probe::Void(error) => return Err(error),
-                    Probe::NotYet if due.elapsed() > CHANGE_PATIENCE => {
-                        return Err(BenchError::Void("a change did not arrive".to_owned()));
-                    }
-                    Probe::NotYet => under_way -= 1,
-                },
-            }
-        };
-        let acknowledged = fed.await.map_err(std::io::Error::other)??;
-        Ok(Followed {
-            acknowledged: acknowledged.saturating_duration_since(due),
-            seen: at.saturating_duration_since(due),
-            probe: at.saturating_duration_since(asked),
-        })
-    }
-
-    async fn probe(&self, address: &str, query: law::query::QueryDraft) -> Probe {
-        let asked = clock::monotonic();
-        match self.ask(query).await {
-            Err(error) => Probe::Void(error.into()),
-            Ok((Some(person), at)) if People::lives_at(&person, address) => {
-                Probe::There { asked, at }
-            }
-            Ok(_) => Probe::NotYet,
-        }
-    }
-
-    async fn ask(
-        &self,
-        query: law::query::QueryDraft,
-    ) -> Result<(Option<law::inquiry::ProvidedPerson>, Instant), LiveError> {
-        let signed = lock(&self.operator).sign(query)?;
-        let (reply, at) = self.asking.call(signed.request).await?;
-        match signed.prepared.accept(reply)? {
-            Outcome::Answered(answer) => Ok((answer.persons.into_iter().next(), at)),
-            _ => Ok((None, at)),
-        }
     }
 }

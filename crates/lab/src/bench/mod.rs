@@ -1,11 +1,12 @@
-//! Benchmarks of the running system, our side alone: real processes, real sessions, every answer
-//! compared with what it must be. A wrong answer makes a run void.
-//!
-//! The peers of the comparison are not run here yet; `peer` and `ratio` are null and say so.
+//! Benchmarks of the running system: real processes, real sessions, every answer compared with what
+//! it must be; beside most of them a peer that does the same work in the same run. A wrong answer
+//! makes a run void.
 
 pub(crate) mod build;
+pub(crate) mod cascade;
 pub(crate) mod change;
 pub(crate) mod load;
+pub(crate) mod pairs;
 pub(crate) mod people;
 pub(crate) mod provision;
 pub(crate) mod usage;
@@ -36,6 +37,21 @@ pub(crate) fn at<'v>(figures: &'v Value, path: &str) -> &'v Value {
 pub(crate) fn set(figures: &mut Value, name: &str, figure: Value) {
     if let Some(object) = figures.as_object_mut() {
         object.insert(name.to_owned(), figure);
+    }
+}
+
+/// What a bench measured: ours, and where there is one, the peer's and the ratios.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) ours: Value,
+    pub(crate) peer: Value,
+    pub(crate) ratio: Value,
+}
+
+impl From<Value> for Measured {
+    /// Our side alone.
+    fn from(ours: Value) -> Self {
+        Self { ours, peer: Value::Null, ratio: Value::Null }
     }
 }
 
@@ -71,9 +87,9 @@ pub enum BenchError {
 }
 
 /// Runs `bench` between two calibrations on a machine that is described.
-pub(crate) fn framed(
+pub(crate) fn framed<M: Into<Measured>>(
     id: &str,
-    bench: impl FnOnce(&dyn Fn(&str)) -> Result<Value, BenchError>,
+    bench: impl FnOnce(&dyn Fn(&str)) -> Result<M, BenchError>,
     say: &dyn Fn(&str),
 ) -> Result<Value, BenchError> {
     let folder = country::scratch();
@@ -81,7 +97,7 @@ pub(crate) fn framed(
     let mut described = machine::describe(&folder);
     say("calibrating …");
     let before = Calibration::take(&folder)?;
-    let ours = bench(say);
+    let measured = bench(say);
     say("calibrating …");
     let after = Calibration::take(&folder)?;
     files::remove_folder(&folder);
@@ -92,13 +108,13 @@ pub(crate) fn framed(
         machine.insert("drift".to_owned(), json!((drift * 1_000.0).round() / 1_000.0));
         machine.insert("drift_acceptable".to_owned(), json!(drift <= DRIFT_MAX));
     }
-    let ours = ours?;
+    let Measured { ours, peer, ratio } = measured?.into();
     Ok(json!({
         "id": id,
         "machine": described,
         "ours": ours,
-        "peer": null,
-        "ratio": null,
+        "peer": peer,
+        "ratio": ratio,
         "oracle_errors": 0,
     }))
 }

@@ -13,6 +13,7 @@ use law::query::{PROVISION_PERSONS_MAX, QueryDraft};
 use law::time::Date;
 
 use super::BenchError;
+use super::cascade::Plain;
 use crate::draw::Draw;
 use crate::live::files;
 
@@ -171,16 +172,19 @@ impl People {
         ))
     }
 
+    /// A resident as plain cells: name, kana, address, sex, birth, municipality.
+    pub(crate) fn plain(&self, index: usize) -> Option<Plain> {
+        let Resident { code, name, kana, sex, birth, municipality, address } =
+            self.residents.get(index)?;
+        let cells = [name, kana, address, sex, birth, municipality].map(Clone::clone);
+        Some(Plain { code: code.clone(), cells })
+    }
+
     /// Takes note of a removal, for the oracle of inquiries by code.
     pub(crate) fn moved(&mut self, index: usize, address: String) {
         if let Some(resident) = self.residents.get_mut(index) {
             resident.address = address;
         }
-    }
-
-    /// Whether a person lives at this address now.
-    pub(crate) fn lives_at(person: &ProvidedPerson, address: &str) -> bool {
-        person.address.expose() == address
     }
 }
 

@@ -117,8 +117,8 @@ fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
         return writeln!(out, "{document}");
     }
     let mut lines = Vec::new();
-    for part in ["id", "machine", "ours"] {
-        if let Some(value) = document.get(part) {
+    for part in ["id", "machine", "ours", "peer", "ratio"] {
+        if let Some(value) = document.get(part).filter(|value| !value.is_null()) {
             flatten(part, value, &mut lines);
         }
     }
@@ -133,7 +133,10 @@ fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
             DRIFT_MAX * 100.0
         )?;
     }
-    writeln!(out, "no peer was run beside it: these are absolute figures of this machine")
+    if document.get("peer").is_none_or(Value::is_null) {
+        writeln!(out, "no peer was run beside it: these are absolute figures of this machine")?;
+    }
+    Ok(())
 }
 
 /// Every figure as a dotted name and its value; a list of like objects becomes one line each, so
