@@ -12,7 +12,7 @@ use crate::postgres::Target;
 use crate::{Erase, Erased, FsckReport, Month, PostgresStore, Publish, SqliteStore};
 
 /// Where a store is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A database file.
     Sqlite(PathBuf),

@@ -8,12 +8,11 @@ use std::time::Duration;
 use clap::Args;
 use node::ports::Store as _;
 use serde_json::{Value, json};
-use store::SqliteStore;
 use wire::directory::{Directory, SignedDirectory};
 
 use crate::config::{self, Config, NodeConfig, ServerConfig, TokenConfig};
-use crate::runner::keys::{LedgerSigner, StoreKeys};
-use crate::runner::process::store_path;
+use crate::runner::keys::LedgerSigner;
+use crate::runner::process::open_store_read_only;
 use crate::talk::{Exit, Talk};
 use crate::{character_file, clock, token_file};
 
@@ -153,8 +152,7 @@ fn token_kind(config: &TokenConfig) -> Finding {
 }
 
 fn store(config: &NodeConfig, token: Arc<dyn token::Token>) -> Vec<Finding> {
-    let keys = StoreKeys(token);
-    let store = match SqliteStore::open_read_only(&store_path(config), &config.ledger, &keys) {
+    let store = match open_store_read_only(config, &token) {
         Ok(store) => store,
         Err(error) => {
             let remedy = "a node that never ran has no store yet; otherwise run fsck and restore";

@@ -1,15 +1,13 @@
 //! `jukinet fsck`: store, ledger, keys and their cross-references.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use store::{FsckReport, SqliteStore};
+use store::FsckReport;
 
 use crate::config::{self, NodeConfig};
-use crate::runner::keys::StoreKeys;
-use crate::runner::process::store_path;
+use crate::runner::process::open_store_read_only;
 use crate::talk::{Exit, Talk};
 use crate::token_file;
 
@@ -47,8 +45,7 @@ impl std::fmt::Debug for Checked {
 pub fn check(file: &Path) -> Result<Checked, (Exit, String)> {
     let node = config::load_node(file).map_err(|error| (Exit::Usage, error.to_string()))?;
     let token = token_file::open(&node.token).map_err(|error| (Exit::Failed, error.to_string()))?;
-    let keys = StoreKeys(Arc::clone(&token));
-    let store = SqliteStore::open_read_only(&store_path(&node), &node.ledger, &keys)
+    let store = open_store_read_only(&node, &token)
         .map_err(|error| (Exit::Defect, error.to_string()))?;
     let report = store.fsck().map_err(|error| (Exit::Defect, error.to_string()))?;
     Ok(Checked { node, report })

@@ -22,7 +22,7 @@ use node::ports::{Leaf, NewEntry, ReadError, Reads, Store as _, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use store::{PopulationDigest, Publish as _, SqliteStore};
+use store::{PopulationDigest, Publish as _, NodeStore};
 use wire::Role;
 
 use crate::config::{self, NodeConfig};
@@ -179,7 +179,7 @@ fn unread(error: ReadError) -> Stop {
     (Exit::Failed, error.to_string())
 }
 
-fn residents(store: &SqliteStore) -> Result<u64, Stop> {
+fn residents(store: &NodeStore) -> Result<u64, Stop> {
     store.reads().residents_count().map_err(unread)
 }
 
@@ -210,7 +210,7 @@ fn begun_path(config: &NodeConfig) -> PathBuf {
 }
 
 /// A new load, or the one that was begun with this very file.
-fn begin(config: &NodeConfig, store: &SqliteStore, path: &Path, file: &str) -> Result<Begun, Stop> {
+fn begin(config: &NodeConfig, store: &NodeStore, path: &Path, file: &str) -> Result<Begun, Stop> {
     let kept = begun_path(config);
     let text = match disk::read_text(&kept, PROGRESS_BYTES_MAX) {
         Ok(text) => Some(text),
@@ -258,7 +258,7 @@ fn write_begun(config: &NodeConfig, begun: &Begun) -> Result<(), Stop> {
 fn pass_on(
     args: &ImportArgs,
     config: &NodeConfig,
-    (store, kept_before): (&mut SqliteStore, u64),
+    (store, kept_before): (&mut NodeStore, u64),
     rejects: &Path,
     talk: Talk,
 ) -> Result<(Counts, u64), Stop> {
@@ -298,7 +298,7 @@ fn pass_on(
 
 /// Keeps everybody, `every` at once.
 fn keep(
-    store: &mut SqliteStore,
+    store: &mut NodeStore,
     people: &mut dyn Iterator<Item = Held>,
     every: u32,
 ) -> Result<u64, StoreError> {
@@ -510,7 +510,7 @@ fn read_over(args: &ImportArgs, config: &NodeConfig, rejects: &Path) -> Result<C
 /// One entry for the whole load, once: a load that was broken after it finds it there.
 fn record(
     config: &NodeConfig,
-    store: &mut SqliteStore,
+    store: &mut NodeStore,
     (file, taken, rejected): (&str, u64, u64),
 ) -> Result<(), Stop> {
     let failed = |why: String| (Exit::Failed, why);
@@ -556,7 +556,7 @@ fn is_recorded(reads: &dyn Reads, file: &str) -> Result<bool, Stop> {
 
 fn publish(
     config: &NodeConfig,
-    store: &mut SqliteStore,
+    store: &mut NodeStore,
     token: Arc<dyn token::Token>,
 ) -> Result<(), Stop> {
     let failed = |why: String| (Exit::Failed, why);
@@ -565,7 +565,7 @@ fn publish(
 }
 
 /// Every person opened again: what was kept is what can be read.
-fn digest(store: &SqliteStore) -> Result<Vec<(String, String)>, Stop> {
+fn digest(store: &NodeStore) -> Result<Vec<(String, String)>, Stop> {
     let mut population = PopulationDigest::default();
     let mut after = 0;
     loop {

@@ -11,8 +11,8 @@ use serde_json::json;
 use store::{Erase, Erased, Publish as _};
 
 use crate::config;
-use crate::runner::keys::{LedgerSigner, StoreKeys};
-use crate::runner::process::{ProcessError, open_store, store_path};
+use crate::runner::keys::LedgerSigner;
+use crate::runner::process::{ProcessError, open_store, open_store_read_only};
 use crate::runner::sweep::{Sweep, regime};
 use crate::talk::{Exit, Talk};
 use crate::{clock, token_file};
@@ -86,12 +86,7 @@ fn sweep(args: &RunArgs, talk: Talk) -> Result<(String, Erased), Stopped> {
     let token = token_file::open(&node.token).map_err(|error| failed(&error))?;
     let name = node.node.as_str().to_owned();
     if args.dry_run {
-        let store = store::SqliteStore::open_read_only(
-            &store_path(&node),
-            &node.ledger,
-            &StoreKeys(std::sync::Arc::clone(&token)),
-        )
-        .map_err(|error| failed(&error))?;
+        let store = open_store_read_only(&node, &token).map_err(|error| failed(&error))?;
         let before = store::Month::of_date(args.on);
         let due = store.erasable_before(before).map_err(|error| failed(&error))?;
         return Ok((name, due));

@@ -2,7 +2,6 @@
 //! is let go. Never shows who it is about: the sender finds the person by its own number.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use ledger::entry::{Entry, EntryKind};
@@ -12,8 +11,8 @@ use store::Publish as _;
 use wire::{Arrival, NodeId, Role, SetAsideNotice, WaitingNotices};
 
 use crate::config::{self, NodeConfig};
-use crate::runner::keys::{LedgerSigner, StoreKeys};
-use crate::runner::process::{open_store, store_path};
+use crate::runner::keys::LedgerSigner;
+use crate::runner::process::{open_store, open_store_read_only};
 use crate::talk::{Exit, Talk};
 use crate::{clock, dice, token_file};
 
@@ -110,9 +109,7 @@ struct Aside {
 fn list(args: &ListArgs, talk: Talk) -> Result<Exit, Stopped> {
     let node = config::load_node(&args.config).map_err(|e| (Exit::Usage, e.to_string()))?;
     let token = token_file::open(&node.token).map_err(|error| failed(&error))?;
-    let keys = StoreKeys(Arc::clone(&token));
-    let store = store::SqliteStore::open_read_only(&store_path(&node), &node.ledger, &keys)
-        .map_err(|error| failed(&error))?;
+    let store = open_store_read_only(&node, &token).map_err(|error| failed(&error))?;
     let all = everything(&node, store.reads())?;
     if args.json {
         let rows: Vec<Value> = all

@@ -7,6 +7,7 @@ mod gateway;
 mod node;
 mod parts;
 pub mod reader;
+mod store;
 mod terminal;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use parts::{
     CenterConfig, LAN_PEERS_MAX, LanPeer, ServerConfig, SessionConfig, TokenConfig, WayOut,
 };
 pub use reader::{Finding, Setting};
+pub use store::StoreConfig;
 pub use terminal::{CardReader, TerminalConfig};
 
 use crate::disk;

@@ -10,6 +10,7 @@ use super::parts::{
     CenterConfig, LanPeer, SessionConfig, TokenConfig, WayOut, role, socket_address, tls_profile,
 };
 use super::reader::{Findings, Table};
+use super::store::StoreConfig;
 use crate::net::{PeerEntry, TlsProfile};
 
 /// One node of the network. All paths are relative to the file's folder.
@@ -26,6 +27,8 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// `data`: folder of the store, mode 0700.
     pub data: PathBuf,
+    /// `[store]`: the engine that keeps the store.
+    pub store: StoreConfig,
     /// `ledger`: folder of the published ledger (C2SP layout).
     pub ledger: PathBuf,
     /// `ledger_vkey`: the note verifier key of this ledger.
@@ -70,6 +73,7 @@ impl NodeConfig {
         let organ = if exchange_itself { None } else { table.parsed("organ", out, Organ::parse) };
         let listen = table.parsed("listen", out, socket_address);
         let data = table.path("data", out);
+        let store = StoreConfig::read(table, out);
         let ledger = table.path("ledger", out);
         let ledger_vkey = table.path("ledger_vkey", out);
         let directory = table.path("directory", out);
@@ -105,6 +109,7 @@ impl NodeConfig {
             organ,
             listen: listen?,
             data: data?,
+            store: store?,
             ledger: ledger?,
             ledger_vkey: ledger_vkey?,
             directory: directory?,

@@ -18,7 +18,7 @@ use ledger::receipt::{EntryId, Receipt};
 use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
 use node::outbox::{DrawRequest, OutgoingCall, Parts, SignRequest};
 use node::ports::{Leaf, NewEntry, Reads, Recorded, Store, StoreError};
-use store::{Publish as _, SqliteStore};
+use store::{NodeStore, Publish as _};
 use wire::directory::Directory;
 use wire::{Reply, Request};
 
@@ -86,7 +86,7 @@ pub enum EngineError {
 pub struct Engine {
     machine: Box<dyn Machine>,
     make: MachineMaker,
-    store: SqliteStore,
+    store: NodeStore,
     signer: Arc<dyn NoteSigner + Send + Sync>,
     edge: Box<dyn Edge>,
     events: SyncSender<Event>,
@@ -115,7 +115,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(
         make: MachineMaker,
-        store: SqliteStore,
+        store: NodeStore,
         signer: Arc<dyn NoteSigner + Send + Sync>,
         edge: Box<dyn Edge>,
         events: SyncSender<Event>,

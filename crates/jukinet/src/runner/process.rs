@@ -10,7 +10,7 @@ use node::machine::{Machine, Peer};
 use node::member::Identity as MemberIdentity;
 use node::ports::Store as _;
 use node::ports::{Reads, StoreError, Write};
-use store::SqliteStore;
+use store::{NodeStore, Place};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use wire::directory::{Directory, SignedDirectory};
@@ -20,7 +20,7 @@ use super::edge::NodeEdge;
 use super::engine::{EVENTS_COUNT_MAX, Engine, EngineError, Event, MachineMaker};
 use super::keys::{LedgerSigner, StoreKeys, origin};
 use super::sweep::regime;
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, StoreConfig};
 use crate::disk::DiskError;
 use crate::net::{
     self, Alarms, Book, Caller, CallerOptions, Exchange, Identity, IdentityError, PeerIdentity,
@@ -41,8 +41,8 @@ pub enum ProcessError {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Disk(#[from] DiskError),
-    #[error("the store at {path} cannot be used: {source}", path = .path.display())]
-    Store { path: PathBuf, source: StoreError },
+    #[error("the store at {place} cannot be used: {source}")]
+    Store { place: String, source: StoreError },
     #[error("the ledger key cannot be used: {0}")]
     Ledger(#[from] ledger::note::SignError),
     #[error("{path}: the directory is not signed by the center's key", path = .path.display())]
@@ -57,24 +57,49 @@ pub enum ProcessError {
     System(#[from] io::Error),
 }
 
-/// Where a node's database lies.
+/// Where a node's database file lies, if it has one.
 #[must_use]
 pub fn store_path(config: &NodeConfig) -> PathBuf {
     config.data.join("register.sqlite")
+}
+
+/// Where a node's store is kept, on whichever engine its configuration names.
+pub fn store_place(config: &NodeConfig) -> Result<Place, ProcessError> {
+    Ok(match &config.store {
+        StoreConfig::Sqlite => Place::Sqlite(store_path(config)),
+        StoreConfig::Postgresql { target, password_file: None } => {
+            Place::Postgresql(target.clone())
+        }
+        StoreConfig::Postgresql { target, password_file: Some(file) } => {
+            let password = disk::read_pin(file)?;
+            Place::Postgresql(target.clone().with_password(&password))
+        }
+    })
 }
 
 /// Open a node's store for writing. The token must be there.
 pub fn open_store(
     config: &NodeConfig,
     token: &Arc<dyn token::Token>,
-) -> Result<SqliteStore, ProcessError> {
+) -> Result<NodeStore, ProcessError> {
     disk::make_folder(&config.data)?;
     disk::make_folder(&config.ledger)?;
-    let path = store_path(config);
+    let place = store_place(config)?;
     let keys = StoreKeys(Arc::clone(token));
     let mut dice = dice::fill;
-    SqliteStore::open(&path, &config.ledger, &keys, &origin(&config.node), &mut dice)
-        .map_err(|source| ProcessError::Store { path, source })
+    NodeStore::open(&place, &config.ledger, &keys, &origin(&config.node), &mut dice)
+        .map_err(|source| ProcessError::Store { place: place.to_string(), source })
+}
+
+/// Open a node's store for reading, also beside the process that writes it.
+pub fn open_store_read_only(
+    config: &NodeConfig,
+    token: &Arc<dyn token::Token>,
+) -> Result<NodeStore, ProcessError> {
+    let place = store_place(config)?;
+    let keys = StoreKeys(Arc::clone(token));
+    NodeStore::open_read_only(&place, &config.ledger, &keys)
+        .map_err(|source| ProcessError::Store { place: place.to_string(), source })
 }
 
 /// Serve until `stop` turns true. `ready` is called once requests are accepted.
@@ -84,9 +109,13 @@ pub async fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), ProcessError> {
     let token = token_file::open(&config.token)?;
-    let mut store = open_store(&config, &token)?;
+    // A store may wait for a server of its own: this thread is none of the runtime's meanwhile.
+    let (store, directory) = tokio::task::block_in_place(|| {
+        let mut store = open_store(&config, &token)?;
+        let directory = first_directory(&config, &mut store)?;
+        Ok::<_, ProcessError>((store, directory))
+    })?;
     let book = Book::new(config.anchors(), config.lan_entries(), clock::now);
-    let directory = first_directory(&config, &mut store)?;
     book.install(&directory);
     let identity = Identity::new(config.node.clone(), Arc::clone(&token))?;
     let node_key = *identity.public_key();
@@ -106,9 +135,11 @@ pub async fn serve(
     let (events, inbox) = sync_channel(EVENTS_COUNT_MAX);
     let handle = tokio::runtime::Handle::current();
     let edge = Box::new(NodeEdge { handle, caller, book: Arc::clone(&book), token });
-    let regime = regime(&config, &store);
-    let engine = Engine::new(maker(&config, node_key)?, store, signer, edge, events.clone())
-        .erasing(regime);
+    let make = maker(&config, node_key)?;
+    let engine = tokio::task::block_in_place(|| {
+        let regime = regime(&config, &store);
+        Engine::new(make, store, signer, edge, events.clone()).erasing(regime)
+    });
     let address = config.listen.to_string();
     let listener = TcpListener::bind(config.listen)
         .await
@@ -148,10 +179,10 @@ pub async fn serve(
 /// The directory to begin with: the one kept, else the one that the key ceremony left.
 fn first_directory(
     config: &NodeConfig,
-    store: &mut SqliteStore,
+    store: &mut NodeStore,
 ) -> Result<Directory, ProcessError> {
-    let path = store_path(config);
-    let failed = |source| ProcessError::Store { path: path.clone(), source };
+    let place = store_place(config)?.to_string();
+    let failed = |source| ProcessError::Store { place: place.clone(), source };
     let kept =
         store.reads().directory().map_err(|error| failed(StoreError::Io(error.to_string())))?;
     let fresh = kept.is_none();

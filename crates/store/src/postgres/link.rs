@@ -38,8 +38,17 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// The database a configuration names: `host=/run/postgresql dbname=…`, or a loopback address.
 #[derive(Clone)]
 pub struct Target {
+    text: String,
     config: Config,
 }
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.config.get_password() == other.config.get_password()
+    }
+}
+
+impl Eq for Target {}
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,6 +78,8 @@ pub enum TargetError {
     Form,
     #[error("names no dbname: each node has a database of its own")]
     Database,
+    #[error("has a password in it: put it alone in a file and name that as password_file")]
+    Password,
     #[error("names no host: write host=/run/postgresql (a Unix socket) or host=127.0.0.1")]
     Host,
     #[error(
@@ -89,6 +100,9 @@ impl Target {
         if config.get_dbname().is_none_or(str::is_empty) {
             return Err(TargetError::Database);
         }
+        if config.get_password().is_some() {
+            return Err(TargetError::Password);
+        }
         if config.get_hosts().is_empty() {
             return Err(TargetError::Host);
         }
@@ -104,7 +118,14 @@ impl Target {
             return Err(TargetError::Remote(address.to_string()));
         }
         config.application_name("jukinet").connect_timeout(CONNECT_TIMEOUT);
-        Ok(Self { config })
+        Ok(Self { text: text.to_owned(), config })
+    }
+
+    /// The same with the password of the database's user.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.config.password(password);
+        self
     }
 }
 
@@ -116,7 +137,8 @@ fn is_loopback(name: &str) -> bool {
 pub(super) struct Link {
     target: Target,
     access: Access,
-    client: RefCell<Client>,
+    /// `None` only while it is being dropped.
+    client: RefCell<Option<Client>>,
     statements: RefCell<BTreeMap<String, Statement>>,
     in_group: Cell<bool>,
     /// Counts sessions: whoever remembers numbers of the store must forget them with the session.
@@ -137,7 +159,7 @@ impl Link {
         Ok(Self {
             target: target.clone(),
             access,
-            client: RefCell::new(client),
+            client: RefCell::new(Some(client)),
             statements: RefCell::default(),
             in_group: Cell::new(false),
             session: Cell::new(1),
@@ -180,6 +202,7 @@ impl Link {
         feed: &mut dyn FnMut(&mut BinaryCopyInWriter<'_>) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
         let mut client = self.client.borrow_mut();
+        let client = client.as_mut().ok_or_else(lost)?;
         let writer = client.copy_in(sql).map_err(store_error)?;
         let mut writer = BinaryCopyInWriter::new(writer, types);
         feed(&mut writer)?;
@@ -190,20 +213,22 @@ impl Link {
         &self,
         work: impl Fn(&mut Client, &mut BTreeMap<String, Statement>) -> Result<T, postgres::Error>,
     ) -> Result<T, StoreError> {
-        let lost = {
+        let failed = {
             let mut client = self.client.borrow_mut();
-            match work(&mut client, &mut self.statements.borrow_mut()) {
+            let client = client.as_mut().ok_or_else(lost)?;
+            match work(client, &mut self.statements.borrow_mut()) {
                 Ok(value) => return Ok(value),
                 Err(error) if client.is_closed() || error.is_closed() => store_error(error),
                 Err(error) => return Err(store_error(error)),
             }
         };
         if self.in_group.get() {
-            return Err(lost);
+            return Err(failed);
         }
         self.reconnect()?;
         let mut client = self.client.borrow_mut();
-        work(&mut client, &mut self.statements.borrow_mut()).map_err(store_error)
+        let client = client.as_mut().ok_or_else(lost)?;
+        work(client, &mut self.statements.borrow_mut()).map_err(store_error)
     }
 
     /// Say that a group is open from here on, or no longer.
@@ -212,20 +237,20 @@ impl Link {
     }
 
     pub(super) fn is_lost(&self) -> bool {
-        self.client.borrow().is_closed()
+        self.client.borrow().as_ref().is_none_or(Client::is_closed)
     }
 
     /// Take the line up again: another session, which holds the writer's lock again. Refuses to go
     /// on where another process wrote meanwhile.
     pub(super) fn reconnect(&self) -> Result<(), StoreError> {
-        let mut last = StoreError::Io("the line to PostgreSQL is lost".into());
+        let mut last = lost();
         for attempt in 0..RECONNECT_ATTEMPTS_COUNT_MAX {
             if attempt > 0 {
                 std::thread::sleep(RECONNECT_PAUSE);
             }
             match connect(&self.target, self.access, 1) {
                 Ok(client) => {
-                    *self.client.borrow_mut() = client;
+                    *self.client.borrow_mut() = Some(client);
                     self.statements.borrow_mut().clear();
                     self.session.set(self.session.get().saturating_add(1));
                     return self.require_same_writer();
@@ -250,6 +275,7 @@ impl Link {
     fn require_same_writer(&self) -> Result<(), StoreError> {
         let Some(own) = self.writer.get() else { return Ok(()) };
         let mut client = self.client.borrow_mut();
+        let client = client.as_mut().ok_or_else(lost)?;
         let found: i64 = client
             .query_one("SELECT value FROM engine WHERE name = 'writer'", &[])
             .and_then(|row| row.try_get(0))
@@ -261,6 +287,20 @@ impl Link {
             "another process wrote to this store while the line was lost; start again".into(),
         ))
     }
+}
+
+/// A session says good-bye when it is dropped, and waits for that on a runtime of its own, which no
+/// thread of another runtime may do; so it is dropped on a thread that belongs to none.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.get_mut().take() {
+            let _ = std::thread::spawn(move || drop(client)).join();
+        }
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Io("the line to PostgreSQL is lost".into())
 }
 
 fn prepared(
@@ -372,11 +412,11 @@ mod tests {
     fn a_database_on_another_machine_is_refused_and_no_password_is_shown() {
         for good in [
             "host=/run/postgresql dbname=center",
-            "host=127.0.0.1 port=5433 dbname=center user=jukinet password=secret",
+            "host=127.0.0.1 port=5433 dbname=center user=jukinet",
             "host=localhost dbname=center",
             "host=::1 dbname=center",
         ] {
-            let target = Target::parse(good).unwrap();
+            let target = Target::parse(good).unwrap().with_password("secret");
             assert!(!format!("{target} {target:?}").contains("secret"));
         }
         for (bad, why) in [
@@ -386,6 +426,7 @@ mod tests {
                 "host=localhost hostaddr=10.1.2.3 dbname=center",
                 TargetError::Remote("10.1.2.3".into()),
             ),
+            ("host=localhost dbname=center password=secret", TargetError::Password),
             ("host=/run/postgresql", TargetError::Database),
             ("dbname=center", TargetError::Host),
             ("register.sqlite", TargetError::Form),
