@@ -133,3 +133,88 @@ fn fingerprint(row: &FeedRow) -> u64 {
     (notice.previous_code, notice.foreign).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{Cells, Reading};
+
+    struct Person(u64, &'static str);
+
+    impl Cells for Person {
+        fn cell(&self, column: &str) -> Option<&str> {
+            Some(match column {
+                "record_code" => return CODES.get(usize::try_from(self.0).ok()?).copied(),
+                "family_name" => "住基",
+                "family_kana" => "ジュウキ",
+                "sex" => "1",
+                "birth" => "1985-04-01",
+                "municipality_code" => "132152",
+                "address" => self.1,
+                "reason" => "moved-within",
+                "changed_on" => "2024-04-01",
+                _ => return None,
+            })
+        }
+    }
+
+    const CODES: [&str; 2] = ["00000000019", "00000000027"];
+    const HERE: &str = "東京都国立市東一丁目1番";
+    const THERE: &str = "東京都国立市東二丁目2番";
+
+    fn row(sequence: Option<u64>, person: u64, address: &'static str) -> FeedRow {
+        let reading = Reading { list: false, characters: None };
+        let mut row = reading.row(2, &Person(person, address)).unwrap();
+        row.sequence = sequence;
+        row
+    }
+
+    fn rules(rows: &[Option<u64>]) -> Vec<String> {
+        let mut between = Between::default();
+        let mut rule = |sequence: &Option<u64>| match between.admit(&row(*sequence, 0, HERE)) {
+            Ok(()) => String::new(),
+            Err(fault) => fault.rule,
+        };
+        rows.iter().map(&mut rule).collect()
+    }
+
+    #[test]
+    fn numbers_ascend_by_one_and_each_break_has_its_name() {
+        let some = |numbers: &[u64]| rules(&numbers.iter().copied().map(Some).collect::<Vec<_>>());
+        assert_eq!(some(&[7, 8, 9]), ["", "", ""]);
+        assert_eq!(some(&[1, 1, 2]), ["", "sequence-duplicate", ""]);
+        assert_eq!(
+            some(&[1, 4, 5, 2, 4, 6]),
+            ["", "sequence-gap", "", "sequence-order", "sequence-duplicate", ""]
+        );
+        assert_eq!(some(&[5, 3]), ["", "sequence-order"]);
+        assert_eq!(rules(&[None, None, Some(3)]), ["", "", ""]);
+    }
+
+    #[test]
+    fn a_row_refused_for_something_else_leaves_no_gap() {
+        let mut between = Between::default();
+        between.admit(&row(Some(1), 0, HERE)).unwrap();
+        between.pass_over(Some(2));
+        between.admit(&row(Some(3), 0, HERE)).unwrap();
+        between.pass_over(None);
+        between.admit(&row(Some(5), 0, HERE)).unwrap();
+        assert_eq!(between.admit(&row(Some(7), 0, HERE)).unwrap_err().rule, "sequence-gap");
+    }
+
+    #[test]
+    fn two_changes_that_cannot_both_be_true_are_named_and_a_repeated_one_is_not() {
+        let mut between = Between::default();
+        between.admit(&row(None, 0, HERE)).unwrap();
+        between.admit(&row(None, 0, HERE)).unwrap();
+        between.admit(&row(None, 1, THERE)).unwrap();
+        let fault = between.admit(&row(None, 0, THERE)).unwrap_err();
+        assert_eq!(
+            (fault.column.as_str(), fault.rule.as_str()),
+            ("record_code", "conflicting-change")
+        );
+        let mut later = row(None, 0, THERE);
+        later.notice.changed_on = Date::parse("2024-04-02").unwrap();
+        between.admit(&later).unwrap();
+    }
+}

@@ -10,6 +10,7 @@
 mod card_rights;
 mod characters;
 mod enumeration;
+mod folding;
 mod ladder;
 mod minimum;
 mod oracle;
