@@ -2,6 +2,7 @@
 //! one resident her record code. Not pages of a desk: each is one file that needs no other.
 
 use askama::Template;
+use law::Epoch;
 use law::code::RecordCode;
 use law::people::{Address, Name};
 use law::register::{AllotmentKind, RecordCopy};
@@ -41,6 +42,8 @@ pub fn record_copy(copy: &RecordCopy, place: &str, issued_on: Date) -> Result<St
 #[derive(Clone, Copy)]
 pub struct Allotment<'a> {
     pub kind: AllotmentKind,
+    /// The law whose articles the letter names.
+    pub epoch: Epoch,
     pub name: &'a Name,
     pub address: &'a Address,
     pub code: &'a RecordCode,
@@ -61,6 +64,8 @@ struct AllotmentPage<'a> {
     name: &'a str,
     address: &'a str,
     groups: [&'a str; 3],
+    change_article: &'static str,
+    ban_articles: &'static str,
     place: &'a str,
     issued: String,
 }
@@ -74,15 +79,17 @@ pub fn allotment(
     place: &str,
     issued_on: Date,
 ) -> Result<String, PaperError> {
+    let now = allotment.epoch == Epoch::Today;
+    let then_or_now = |then, today| if now { today } else { then };
     let (title, law, sentence) = match allotment.kind {
         AllotmentKind::New => (
             "住民票コード通知票",
-            "住民基本台帳法第30条の2第3項",
+            then_or_now("住民基本台帳法第30条の2第3項", "住民基本台帳法第30条の3第3項"),
             "あなたの住民票に、次の住民票コードを記載しましたので通知します。",
         ),
         AllotmentKind::Changed => (
             "住民票コード変更通知票",
-            "住民基本台帳法第30条の3第5項",
+            then_or_now("住民基本台帳法第30条の3第4項", "住民基本台帳法第30条の4第4項"),
             "請求により、あなたの住民票に記載されている住民票コードを次のとおり変更しました。",
         ),
         AllotmentKind::Corrected => (
@@ -100,6 +107,8 @@ pub fn allotment(
         name: allotment.name.expose(),
         address: allotment.address.expose(),
         groups: [part(0, 4), part(4, 8), part(8, 11)],
+        change_article: then_or_now("第30条の3", "第30条の4"),
+        ban_articles: then_or_now("第30条の42、第30条の43", "第30条の37、第30条の38"),
         place,
         issued: wareki(&issued_on),
     };

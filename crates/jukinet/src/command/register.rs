@@ -442,6 +442,7 @@ fn allotment_notice(args: &AllotmentArgs, talk: Talk) -> Result<Exit, Stop> {
     };
     let allotment = desk::paper::Allotment {
         kind,
+        epoch: config.epoch,
         name: version.resident.name(),
         address: &version.resident.four().address,
         code: &code,

@@ -217,6 +217,9 @@ fn act(fields: &mut Fields<'_>, codes: &mut dyn CodeSource) -> Read<Act> {
         "household-change" => {
             Act::HouseholdChange { changed_on: fields.date("on")?, persons: edits(fields)? }
         }
+        "moving-out-withdrawn" => {
+            Act::MovingOutWithdrawn { on: fields.date("on")?, persons: edits(fields)? }
+        }
         "moving-out" => Act::MovingOut {
             leaving_on: fields.date("on")?,
             to: fields.address("to")?,

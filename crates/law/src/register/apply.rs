@@ -67,7 +67,7 @@ impl fmt::Debug for Change {
 pub enum AllotmentKind {
     /// 法30条の2 3項
     New,
-    /// 法30条の3 5項
+    /// 法30条の3 4項
     Changed,
     /// 令30条の4 2項
     Corrected,
@@ -183,6 +183,9 @@ impl Work<'_> {
                 self.alternative(person, name.as_ref(), *on)?;
             }
             Act::NationalityChange { on, person } => self.nationality(person, *on)?,
+            Act::MovingOutWithdrawn { on, persons } => {
+                persons.iter().try_for_each(|each| self.stay(each, *on))?;
+            }
         }
         day_of(&filing.act)
     }
@@ -442,6 +445,29 @@ impl Work<'_> {
         self.push(Some(before), after, Some(reason), on, None)
     }
 
+    /// A planned moving-out is taken back before its day: nothing was told, nothing is. Whoever
+    /// became householder meanwhile is named in the same filing.
+    fn stay(&mut self, each: &Edit, on: Date) -> Result<(), Fault> {
+        allowed(&each.items, |item| matches!(item, Item::Household | Item::Relationship))?;
+        if self.current(&each.code).is_ok() {
+            return self.edit(&each.code, &each.items, ChangeReason::CorrectedExOfficio, on);
+        }
+        let planned = |record: &&ResidentRecord| {
+            let left = record.deletion().filter(|deletion| deletion.reason.is_moving_out());
+            *record.code() == each.code && left.is_some()
+        };
+        let record = self.known.records.iter().rev().find(planned);
+        let before = record.ok_or(Fault::new(Item::Code.key(), Rule::NotRecorded))?.clone();
+        if before.deletion().is_none_or(|deletion| deletion.on <= self.filing.filed_on) {
+            return Err(Fault::new(Item::DeletedOn.key(), Rule::AlreadyLeft));
+        }
+        let mut edits = each.items.clone();
+        let written = [Item::DeletedBy, Item::DeletedOn, Item::Destination];
+        written.into_iter().for_each(|item| edits.put(item, ""));
+        let after = self.parse(&before.sheet().with(&edits))?;
+        self.push(Some(before), after, None, on, None)
+    }
+
     /// A current record with some items changed; told to the network only if it can see it.
     fn edit(
         &mut self,
@@ -515,7 +541,8 @@ fn day_of(act: &Act) -> Result<Date, Fault> {
         | Act::CodeCorrection { on, .. }
         | Act::ImmigrationNotice { on, .. }
         | Act::AlternativeName { on, .. }
-        | Act::NationalityChange { on, .. } => *on,
+        | Act::NationalityChange { on, .. }
+        | Act::MovingOutWithdrawn { on, .. } => *on,
         Act::Birth { person } => {
             let birth = person.items.expose_item(Item::Birth);
             let birth = birth.ok_or(Fault::new(Item::Birth.key(), Rule::Missing))?;

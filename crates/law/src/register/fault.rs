@@ -49,6 +49,8 @@ rules! {
     NothingChanged: "nothing-changed", "令9条", "the record says so already; file nothing";
     ItemNotAllowed: "item-not-allowed", "規則11条, 法30条の50",
         "this act does not change the item; use the act that does";
+    AlreadyLeft: "already-left", "法24条, 令8条",
+        "the day of the moving-out has come; file a moving-in or an entry";
     NotForeign: "not-a-foreign-resident", "法30条の45", "only a foreign resident's record has it";
     NationalityByCorrection: "nationality-by-correction", "令8条の2", "use the act nationality-change";
     TooManyPersons: "too-many-persons", "法26条", "file for one household at a time";

@@ -186,6 +186,8 @@ pub enum Act {
     AlternativeName { on: Date, person: RecordCode, name: Option<Sheet> },
     /// 日本の国籍の取得又は喪失 (令8条の2): the items of the new record that the old one has not
     NationalityChange { on: Date, person: Edit },
+    /// A planned moving-out (法24条) taken back before its day
+    MovingOutWithdrawn { on: Date, persons: Vec<Edit> },
 }
 
 impl fmt::Debug for Act {
@@ -213,6 +215,7 @@ impl Act {
             Self::ImmigrationNotice { .. } => "immigration-notice",
             Self::AlternativeName { .. } => "alternative-name",
             Self::NationalityChange { .. } => "nationality-change",
+            Self::MovingOutWithdrawn { .. } => "moving-out-withdrawn",
         }
     }
 
@@ -226,7 +229,9 @@ impl Act {
 
     fn edits(&self) -> &[Edit] {
         match self {
-            Self::MovingWithin { persons, .. } | Self::HouseholdChange { persons, .. } => persons,
+            Self::MovingWithin { persons, .. }
+            | Self::HouseholdChange { persons, .. }
+            | Self::MovingOutWithdrawn { persons, .. } => persons,
             Self::Correction { person, .. }
             | Self::MinorCorrection { person, .. }
             | Self::ImmigrationNotice { person, .. }

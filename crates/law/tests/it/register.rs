@@ -231,6 +231,8 @@ fn residents_refused() -> Vec<Case> {
     let minor =
         |pair| Act::MinorCorrection { on, kind: MinorKind::BuildingName, person: edit(1, &[pair]) };
     vec![
+        (Act::CodeChange { on, person: code(1), new_code: code(2) }, "new_code", Rule::CodeNotNew),
+        (Act::MovingOutWithdrawn { on, persons: vec![edit(9, &[])] }, "code", Rule::NotRecorded),
         (within("relationship=妻"), "address", Rule::Missing),
         (within("address=東京都国立市東1丁目2番地"), "address", Rule::AddressUnchanged),
         (within("name=別 人"), "name", Rule::ItemNotAllowed),

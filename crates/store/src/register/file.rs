@@ -186,6 +186,10 @@ impl RegisterStore {
                 Some(before) => state.id_of(before).ok_or_else(|| damaged("record"))?,
             };
             let number = self.add_version(record, filing, change, now, dice)?;
+            let back = change.before.as_ref().is_some_and(|before| !before.is_current());
+            if back && change.after.is_current() {
+                self.take_back(record, change.valid_from)?;
+            }
             if let Some(outgoing) = &change.outgoing {
                 // What happens later is told then; what happened before, now.
                 let due = change.valid_from.max(filing.filed_on);

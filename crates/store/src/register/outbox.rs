@@ -86,6 +86,22 @@ impl RegisterStore {
         })
     }
 
+    /// A record came back before the day of its deletion: what waits for that day is not told.
+    pub(super) fn take_back(&self, record: i64, on: Date) -> Result<(), StoreError> {
+        let later = "sequence IS NULL AND due_on > ?1";
+        for id in self.ids(later, [on.day_number()])? {
+            let sql = "SELECT sealed FROM outbox WHERE id = ?1";
+            let sealed: Vec<u8> =
+                self.db.query_row(sql, [id], |row| row.get(0)).map_err(store_error)?;
+            let plain = self.unseal("outbox", &[id], &sealed)?;
+            let row = NoticeRow::decode(&plain).map_err(|_| damaged("outbox"))?;
+            if row.record == record && row.reason.is_moving_out() {
+                self.run("DELETE FROM outbox WHERE id = ?1", [id])?;
+            }
+        }
+        Ok(())
+    }
+
     fn ids(&self, rest: &str, params: impl Params) -> Result<Vec<i64>, StoreError> {
         let sql = format!("SELECT id FROM outbox WHERE {rest}");
         let mut statement = self.db.prepare_cached(&sql).map_err(store_error)?;

@@ -543,3 +543,36 @@ fn deleted_records_are_kept_five_years_and_then_erased() {
     assert!(office.store.history(&code(1)).unwrap().is_empty());
     assert!(office.store.by_code(&code(2), at).unwrap().is_some(), "the living stay");
 }
+
+#[test]
+fn a_planned_moving_out_is_told_on_its_day_or_taken_back_before_it() {
+    let mut office = Office::new(Epoch::Today);
+    let persons =
+        vec![resident(1, "H-1", "世帯主", "佐藤 花"), resident(2, "H-1", "妻", "佐藤 咲")];
+    office.file("2016-04-01", entry("2016-04-01", persons)).unwrap();
+    let leave = |on| Act::MovingOut {
+        leaving_on: day(on),
+        to: address("長野県松本市丸の内3番7号"),
+        abroad: false,
+        persons: vec![code(1)],
+    };
+    office.file("2016-05-01", leave("2016-05-20")).unwrap();
+    assert_eq!(office.store.outbox_count().unwrap(), 3);
+    let stay = |relationship| Act::MovingOutWithdrawn {
+        on: day("2016-05-10"),
+        persons: vec![edit(1, &[]), edit(2, &[relationship])],
+    };
+    // The wife is householder from the twentieth; one of the two has to be.
+    assert_eq!(office.rule("2016-05-10", stay("household=H-1")), Rule::NothingChanged);
+    assert_eq!(office.rule("2016-05-20", stay("relationship=妻")), Rule::AlreadyLeft);
+    office.file("2016-05-10", stay("relationship=妻")).unwrap();
+    assert_eq!(office.store.outbox_count().unwrap(), 2, "the moving-out is not told");
+    let id = HouseholdId::parse("H-1").unwrap();
+    let members = office.store.household(&id, AsOf::day(day("2016-06-01"))).unwrap();
+    let heads = members.iter().filter(|member| member.resident.is_householder()).count();
+    assert_eq!((members.len(), heads), (2, 1));
+    office.file("2016-06-01", leave("2016-06-10")).unwrap();
+    assert_eq!(office.store.outbox(day("2016-06-09")).unwrap().len(), 2);
+    let rows = office.store.outbox(day("2016-06-10")).unwrap();
+    assert_eq!(rows.last().map(|row| row.outgoing.notice.changed_on), Some(day("2016-06-10")));
+}
