@@ -176,6 +176,13 @@ impl Date {
         civil_day_number(i64::from(self.year), i64::from(self.month), i64::from(self.day))
     }
 
+    /// When this day begins in Japan; the earliest time there is for days before 1970.
+    #[must_use]
+    pub fn starts_in_japan(self) -> Timestamp {
+        let days = u64::try_from(self.day_number()).unwrap_or(0);
+        Timestamp((days * MS_PER_DAY).saturating_sub(JAPAN_OFFSET_MS))
+    }
+
     /// Inverse of [`Date::day_number`]; callers have checked the range.
     fn from_day_number(number: i64) -> Self {
         let z = number + 719_468;
@@ -360,6 +367,15 @@ fn in_era(era: &Era, year: u32, month: u32, day: u32) -> Result<Date, DateError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_japan() {
+        let day = Date::parse("2026-11-22").unwrap();
+        let begins = day.starts_in_japan();
+        assert_eq!(begins.date_in_japan(), day);
+        assert_eq!(Timestamp(begins.0 - 1).date_in_japan(), Date::parse("2026-11-21").unwrap());
+        assert_eq!(Date::parse("1930-01-01").unwrap().starts_in_japan(), Timestamp(0));
+    }
 
     #[test]
     fn era_boundaries_belong_to_the_new_era() {

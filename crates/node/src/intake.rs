@@ -4,17 +4,20 @@
 //! change itself, so that a crash, a duplicate or a batch sent again changes nothing. A notice that
 //! cannot be applied is set aside with its reason (`quarantine`), and the stream goes on.
 
+use law::change::ChangeKind;
 use law::retention::Sequel;
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
-use wire::{NodeId, NoticeBatch, RelayedNotice, SetAside, SetAsideNotice};
+use wire::{NodeId, NoticeBatch, RelayedNotice, ReleaseBody, SetAside, SetAsideNotice};
 
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::people::{Effect, Overlay, departed};
 use crate::ports::{Counter, Looked, Reads, Space, Write};
-use crate::quarantine::{self, EarlyNotices, Verdict, before_code, judge, unkeepable};
+use crate::quarantine::{
+    self, EarlyNotices, Known, SpentReleases, Verdict, before_code, judge, unkeepable,
+};
 
 /// What to do with a batch of notices from one sender.
 pub(crate) struct Intake<'a> {
@@ -33,6 +36,7 @@ struct Passage<'a> {
     reads: &'a dyn Reads,
     overlay: Overlay<'a>,
     early: EarlyNotices<'a>,
+    spent: SpentReleases<'a>,
     applied: Applied,
 }
 
@@ -94,6 +98,7 @@ impl Intake<'_> {
             reads,
             overlay: Overlay::new(reads, member.regime()),
             early: EarlyNotices::new(reads)?,
+            spent: SpentReleases::new(reads),
             applied: Applied::after(reads.counter(&counter)?),
         };
         for (place, relayed) in (0_u64..).zip(&batch.notices) {
@@ -110,8 +115,9 @@ impl Intake<'_> {
             passage.applied.up_to = sequence;
             passage.applied.taken += 1;
         }
-        let Passage { overlay, early, applied, .. } = passage;
+        let Passage { overlay, early, spent, applied, .. } = passage;
         overlay.finish(out);
+        spent.finish(out);
         early.finish(out)?;
         if applied.taken > 0 {
             out.write(Write::SetCounter(counter, applied.up_to));
@@ -142,6 +148,23 @@ impl Passage<'_> {
         Ok(())
     }
 
+    /// What is known about the person whom this notice is about.
+    fn known(&self, relayed: &RelayedNotice) -> Looked<Known> {
+        let notice = &relayed.notice;
+        let held = self.overlay.resident(&before_code(relayed))?;
+        let retired = match notice.reason.kind() {
+            ChangeKind::Entry if held.is_none() => self.overlay.is_retired(&notice.record.code)?,
+            ChangeKind::Code => self.overlay.is_retired(&notice.record.code)?,
+            _ => false,
+        };
+        let body = relayed.release.as_ref().and_then(|r| ReleaseBody::decode(&r.body).ok());
+        let spent = match body {
+            Some(body) => self.spent.until(&body.code, body.from)?,
+            None => Timestamp(0),
+        };
+        Ok(Known { held, retired, spent })
+    }
+
     /// Judge and act. `true`: something changed.
     fn settle(
         &mut self,
@@ -149,8 +172,10 @@ impl Passage<'_> {
         relayed: &RelayedNotice,
         out: &mut Outbox,
     ) -> Looked<bool> {
-        let held = self.overlay.resident(&before_code(relayed))?;
-        match judge(self.member, self.now, relayed, held.as_ref()) {
+        let known = self.known(relayed)?;
+        let verdict = judge(self.member, self.now, relayed, &known);
+        let held = known.held;
+        match verdict {
             Verdict::Aside(rule) => {
                 self.set_aside(came, relayed, rule);
                 return Ok(false);
@@ -174,7 +199,7 @@ impl Passage<'_> {
             Verdict::Apply => {
                 let (from, notice) = (relayed.municipality, &relayed.notice);
                 match self.overlay.apply(from, notice, self.now, out)? {
-                    Effect::Changed => {}
+                    Effect::Changed => self.spent.entered(relayed, held.as_ref())?,
                     Effect::Late => self.applied.late += 1,
                     Effect::Unfounded => self.set_aside(came, relayed, "unfounded"),
                 }
@@ -192,8 +217,8 @@ impl Passage<'_> {
         let code = relayed.notice.record.code;
         let mut waiting = self.early.of(&code)?;
         while let Some(first) = waiting.notices.first() {
-            let held = self.overlay.resident(&before_code(&first.notice))?;
-            if judge(self.member, self.now, &first.notice, held.as_ref()) == Verdict::Early {
+            let known = self.known(&first.notice)?;
+            if judge(self.member, self.now, &first.notice, &known) == Verdict::Early {
                 return Ok(());
             }
             let first = waiting.notices.remove(0);

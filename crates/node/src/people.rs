@@ -14,7 +14,7 @@ use law::retention::{Regime, Sequel};
 use law::time::{Date, Timestamp};
 
 use crate::outbox::Outbox;
-use crate::ports::{HistoryRow, Looked, Reads, Write};
+use crate::ports::{HistoryRow, Looked, Reads, Space, Write};
 
 /// Earlier states of one person that are looked through for the same notice sent again.
 const EARLIER_STATES_COUNT_MAX: usize = 64;
@@ -57,6 +57,15 @@ impl<'a> Overlay<'a> {
         match self.changed.get(code) {
             Some(held) => Ok(held.clone()),
             None => self.reads.resident(code),
+        }
+    }
+
+    /// Whether this code was replaced by another: it is never anybody's again (法30条の2, 30条の3).
+    pub(crate) fn is_retired(&self, code: &RecordCode) -> Looked<bool> {
+        match self.changed.get(code) {
+            Some(None) => Ok(true),
+            Some(Some(_)) => Ok(false),
+            None => Ok(self.reads.fact(Space::Retired, code.expose().as_bytes())?.is_some()),
         }
     }
 
@@ -130,6 +139,12 @@ impl<'a> Overlay<'a> {
             out.write(Write::PutResident(held.clone()));
         } else {
             out.write(Write::ReplaceCode { previous: before_code, held: held.clone() });
+            let (key, value) = (before_code.expose(), code.expose());
+            out.write(Write::PutFact {
+                space: Space::Retired,
+                key: key.as_bytes().to_vec(),
+                value: value.as_bytes().to_vec(),
+            });
             self.changed.insert(before_code, None);
             for kept in self.history.iter_mut().filter(|kept| kept.code == before_code) {
                 kept.code = code;
@@ -224,6 +239,14 @@ pub(crate) fn departed(
     let until = removed_until(regime, &held, received, sequel);
     out.write(Write::ExpireResident { code: *code, until: Some(until) });
     Ok(())
+}
+
+/// The row of somebody who was removed by a repair gets an end like any other.
+pub(crate) fn limit_removed(regime: Regime, held: &Held, now: Timestamp, out: &mut Outbox) {
+    if held.removed {
+        let until = removed_until(regime, held, now.date_in_japan(), &Sequel::default());
+        out.write(Write::ExpireResident { code: held.identity.code, until: Some(until) });
+    }
 }
 
 /// When the state that stands was received: its change put the state before it into the history.

@@ -75,16 +75,23 @@ pub enum Space {
     Issued,
     /// State of the comparison between the tiers.
     Comparison,
+    /// Record codes that were replaced by others, never to be anybody's again; by the old code.
+    Retired,
+    /// The last release that let somebody go from a municipality, so that none counts twice; by
+    /// record code and municipality.
+    Spent,
 }
 
 impl Space {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Arrival,
         Self::Departure,
         Self::Quarantine,
         Self::Pool,
         Self::Issued,
         Self::Comparison,
+        Self::Retired,
+        Self::Spent,
     ];
 
     /// Its number in stores; never reused.
@@ -97,6 +104,8 @@ impl Space {
             Self::Pool => 4,
             Self::Issued => 5,
             Self::Comparison => 6,
+            Self::Retired => 7,
+            Self::Spent => 8,
         }
     }
 
@@ -110,6 +119,8 @@ impl Space {
             Self::Pool => "pool",
             Self::Issued => "issued",
             Self::Comparison => "comparison",
+            Self::Retired => "retired",
+            Self::Spent => "spent",
         }
     }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use law::change::{ChangeKind, NoticeFault};
-use law::code::RecordCode;
+use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::Held;
 use law::moving::needs_release;
 use law::time::Timestamp;
@@ -42,13 +42,24 @@ pub(crate) enum Verdict {
     Aside(&'static str),
 }
 
-/// Judge one notice against what is held about the person.
+/// What is known about the person whom a notice is about.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) held: Option<Held>,
+    /// The code was replaced by another and is never anybody's again.
+    pub(crate) retired: bool,
+    /// Releases of the municipality that signed this one count from after this time.
+    pub(crate) spent: Timestamp,
+}
+
+/// Judge one notice against what is known about the person.
 pub(crate) fn judge(
     member: &Member,
     now: Timestamp,
     relayed: &RelayedNotice,
-    held: Option<&Held>,
+    known: &Known,
 ) -> Verdict {
+    let held = known.held.as_ref();
     let notice = &relayed.notice;
     if let Err(fault) = notice.check() {
         return Verdict::Aside(rule_of(fault));
@@ -70,11 +81,15 @@ pub(crate) fn judge(
             Some(_) => Verdict::Aside("release-not-valid"),
         };
     }
+    if known.retired {
+        return Verdict::Aside("code-retired");
+    }
     if !needs_release(held, notice, today) {
         return Verdict::Apply;
     }
     match release {
         None => Verdict::Aside("not-released"),
+        Some(Some(body)) if body.released_at <= known.spent => Verdict::Aside("release-spent"),
         Some(Some(body)) if admits(&body, relayed) => {
             let stands_there = held.is_some_and(|held| held.identity.municipality == body.from);
             if stands_there { Verdict::Apply } else { Verdict::Early }
@@ -111,6 +126,77 @@ const fn rule_of(fault: NoticeFault) -> &'static str {
         NoticeFault::BornAfterChange => "born-after-change",
         NoticeFault::NumberNotHeld => "number-not-held",
     }
+}
+
+/// Releases that counted, so that none lets the same person go twice: after a return, the word of an
+/// earlier move is worth nothing. As they will stand after the writes of this step.
+pub(crate) struct SpentReleases<'a> {
+    reads: &'a dyn Reads,
+    changed: BTreeMap<Vec<u8>, Timestamp>,
+}
+
+impl<'a> SpentReleases<'a> {
+    pub(crate) fn new(reads: &'a dyn Reads) -> Self {
+        Self { reads, changed: BTreeMap::new() }
+    }
+
+    /// Up to when releases of this person by this municipality are spent.
+    pub(crate) fn until(&self, code: &RecordCode, from: LocalGovernmentCode) -> Looked<Timestamp> {
+        let key = spent_key(code, from);
+        if let Some(until) = self.changed.get(&key) {
+            return Ok(*until);
+        }
+        let kept = self.reads.fact(Space::Spent, &key)?;
+        let number = |bytes: Vec<u8>| <[u8; 8]>::try_from(bytes).map(u64::from_be_bytes);
+        match kept.map(number).transpose() {
+            Ok(until) => Ok(Timestamp(until.unwrap_or(0))),
+            Err(_) => Err(ReadError::Store("a spent release cannot be read".to_owned())),
+        }
+    }
+
+    /// What this entry, which was applied just now, uses up: the release that it carried, and every
+    /// earlier one of a municipality to which the person came back.
+    pub(crate) fn entered(&mut self, relayed: &RelayedNotice, before: Option<&Held>) -> Looked<()> {
+        let notice = &relayed.notice;
+        if notice.reason.kind() != ChangeKind::Entry {
+            return Ok(());
+        }
+        let code = notice.record.code;
+        if let Some(body) = relayed.release.as_ref().map(|r| ReleaseBody::decode(&r.body)) {
+            let body = body.map_err(|_| unkeepable())?;
+            self.spend(&code, body.from, body.released_at)?;
+        }
+        // Whoever comes back on a day was let go before that day.
+        if before.is_some_and(|held| held.identity.municipality != relayed.municipality)
+            || before.is_some_and(|held| held.removed)
+        {
+            let midnight = notice.changed_on.starts_in_japan();
+            self.spend(&code, relayed.municipality, midnight)?;
+        }
+        Ok(())
+    }
+
+    fn spend(
+        &mut self,
+        code: &RecordCode,
+        from: LocalGovernmentCode,
+        until: Timestamp,
+    ) -> Looked<()> {
+        let until = until.max(self.until(code, from)?);
+        self.changed.insert(spent_key(code, from), until);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, out: &mut Outbox) {
+        for (key, Timestamp(until)) in self.changed {
+            let value = until.to_be_bytes().to_vec();
+            out.write(Write::PutFact { space: Space::Spent, key, value });
+        }
+    }
+}
+
+fn spent_key(code: &RecordCode, from: LocalGovernmentCode) -> Vec<u8> {
+    [code.expose().as_bytes(), from.as_str().as_bytes()].concat()
 }
 
 /// Notices that came too early, as they will stand after the writes of this step.

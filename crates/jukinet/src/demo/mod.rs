@@ -3,6 +3,7 @@
 //! Everything it does to the country it does as a user would: with the commands of this binary.
 
 pub mod fleet;
+pub mod moving;
 pub mod people;
 pub mod raise;
 pub mod story;

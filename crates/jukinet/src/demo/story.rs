@@ -42,9 +42,9 @@ impl Told {
 }
 
 /// One run of a command.
-struct Ran {
+pub(super) struct Ran {
     code: i32,
-    json: Value,
+    pub(super) json: Value,
 }
 
 /// An inquiry from one place with one of its cards.
@@ -73,6 +73,7 @@ pub fn tell(raised: &Raised, say: &dyn Fn(&str)) -> Told {
     run("affair-outside-table-refused", foreign_affair);
     run("wrong-card-refused", wrong_card);
     run("municipality-asks-prefecture-and-center", municipality_asks);
+    run("move-waits-for-the-former-city", moves);
     run("resident-opens-timeline", resident_view);
     run("proofs-verify-offline", proofs_verify);
     run("stores-clean-and-tiers-equal", stores_clean);
@@ -119,6 +120,11 @@ fn move_in(raised: &Raised) -> Result<String, String> {
             return Err("the newcomer did not reach the center in time".to_owned());
         }
     }
+}
+
+/// The newcomer moves on: see [`super::moving`].
+fn moves(raised: &Raised) -> Result<String, String> {
+    super::moving::moves(raised, newcomer(raised)?)
 }
 
 /// 2: the agency finds one person by name and birth date, and gets exactly the lawful items.
@@ -415,7 +421,7 @@ fn refused(ran: &Ran, rule: &str) -> Result<String, String> {
 
 impl Raised {
     /// Run this binary; its JSON and its exit code.
-    fn tool(&self, arguments: &[&std::ffi::OsStr]) -> Result<Ran, String> {
+    pub(super) fn tool(&self, arguments: &[&std::ffi::OsStr]) -> Result<Ran, String> {
         let output = Command::new(&self.binary)
             .args(arguments)
             .stdin(Stdio::null())
@@ -433,6 +439,12 @@ impl Raised {
     fn first_affair(&self, place: &str, start: &str) -> Option<String> {
         let card = self.country.terminal(place)?.cards.first()?;
         card.affairs.iter().map(ToString::to_string).find(|affair| affair.starts_with(start))
+    }
+
+    /// What an agency is told about the person with this code; nothing when nobody is.
+    pub(super) fn hit_by_code(&self, code: &str) -> Result<Value, String> {
+        let ran = self.ask(&self.by_agency(by_code(code)))?;
+        Ok(ran.json.pointer("/hits/0").cloned().unwrap_or_default())
     }
 
     fn ask(&self, ask: &Ask<'_>) -> Result<Ran, String> {

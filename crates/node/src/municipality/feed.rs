@@ -146,8 +146,9 @@ impl Municipality {
         if let Some(verdict) = moves.about(row, overlay)? {
             return Ok(verdict);
         }
-        if row.sequence.is_some_and(|sequence| sequence <= fed_up_to) {
-            return passed(notice, overlay);
+        let past = row.sequence.is_some_and(|sequence| sequence <= fed_up_to);
+        if past && overlay.took(notice)? {
+            return Ok(Verdict::Duplicate);
         }
         Ok(if notice.record.municipality != self.code {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
@@ -159,6 +160,7 @@ impl Municipality {
             reject("changed_on", "in-the-future", "only a planned moving-out may lie ahead")
         } else {
             match against_register(notice, row.sequence.is_none(), overlay)? {
+                Verdict::Apply if past => passed(),
                 Verdict::Apply => moves.admit(self.code, row)?,
                 other => other,
             }
@@ -268,14 +270,11 @@ fn misshapen(fault: NoticeFault) -> Verdict {
     reject(fault.column(), rule, remedy)
 }
 
-/// A number that was gone past: the same row again, or one that was rejected then and has been put
-/// right since. To call that a duplicate would lose the change without a word.
-fn passed(notice: &ChangeNotice, overlay: &Overlay<'_>) -> Looked<Verdict> {
-    Ok(if overlay.took(notice)? {
-        Verdict::Duplicate
-    } else {
-        reject("sequence", "sequence-passed", "send what is not recorded yet under a new number")
-    })
+/// A number that was gone past, with a change that is not recorded: the row was rejected then and
+/// has been put right since. To call that a duplicate would lose the change without a word. A row
+/// that is still wrong is told what is wrong, as the first time.
+fn passed() -> Verdict {
+    reject("sequence", "sequence-passed", "send what is not recorded yet under a new number")
 }
 
 /// Whether the change fits what is held. Without the sender's own sequence number, a row by which
@@ -289,6 +288,11 @@ fn against_register(
         return Ok(Verdict::Duplicate);
     }
     let held = overlay.resident(&notice.record.code)?;
+    let fresh = matches!(notice.reason.kind(), ChangeKind::Entry | ChangeKind::Code);
+    if fresh && held.is_none() && overlay.is_retired(&notice.record.code)? {
+        let remedy = "give the code that replaced it; a replaced code is never used again";
+        return Ok(reject("record_code", "code-retired", remedy));
+    }
     let known = held.is_some();
     let current = held.is_some_and(|held| !held.removed);
     Ok(match notice.reason.kind() {

@@ -175,3 +175,72 @@ fn the_sender_keeps_what_was_set_aside_above_it() {
     let entries = world.node("prefecture-13").entries_of(EntryKind::NoticesSetAside);
     assert_eq!(entries[0].terminal(), Some("center"));
 }
+
+#[test]
+fn the_word_of_an_earlier_move_lets_nobody_go_again() {
+    let mut center = Node::of("center");
+    let (tokyo, nagano) = (peer("prefecture-13"), peer("prefecture-20"));
+    let day = crate::fixture::date;
+    let at = |center: &Node| {
+        let held = center.store.resident(&code(1)).unwrap().unwrap();
+        held.identity.municipality.as_str().to_owned()
+    };
+    let entry = |to: &str, on: &str| {
+        let mut notice = moved_in(1, to);
+        notice.changed_on = day(on);
+        notice
+    };
+    center.ask(NOW, &tokyo, batch(1, vec![(entered(1), None)]));
+    let word = release(1, KUNITACHI, MATSUMOTO);
+    let first = vec![(entry(MATSUMOTO, "2026-05-01"), Some(word.clone()))];
+    assert_eq!(told(center.ask(NOW, &nagano, batch(1, first))), (1, vec![]));
+    // Back in Kunitachi, and Matsumoto claims with the old word: once it counted, it is spent.
+    let back = vec![(entry(KUNITACHI, "2026-06-01"), Some(release(1, MATSUMOTO, KUNITACHI)))];
+    assert_eq!(told(center.ask(NOW, &tokyo, batch(2, back))), (2, vec![]));
+    let again = vec![(entry(MATSUMOTO, "2026-07-01"), Some(word))];
+    let spent = said(&[(2, "release-spent")]);
+    assert_eq!(told(center.ask(NOW, &nagano, batch(2, again))), (2, spent));
+    assert_eq!(at(&center), KUNITACHI);
+    // A word that was held back unused is void when the resident has come back since.
+    let tomorrow = NOW.plus_ms(2 * 86_400_000);
+    let today = tomorrow.date_in_japan().to_string();
+    let held_back = release(1, KUNITACHI, MITAKA);
+    let mut out = entry(KUNITACHI, &today);
+    out.reason = ChangeReason::MovedOut;
+    let mut within = out.clone();
+    within.reason = ChangeReason::EnteredExOfficio;
+    let rows = vec![(out, None), (within, None)];
+    // As of a later day: the directory of the fixture is old by then, which writing survives.
+    assert_eq!(told(center.ask(tomorrow, &tokyo, batch(3, rows))), (4, vec![]));
+    let late = vec![(entry(MITAKA, &today), Some(held_back))];
+    let spent = said(&[(5, "release-spent")]);
+    assert_eq!(told(center.ask(tomorrow, &tokyo, batch(5, late))), (5, spent));
+    assert_eq!(at(&center), KUNITACHI);
+}
+
+#[test]
+fn a_code_that_was_replaced_is_never_anybody_s_again() {
+    let mut tokyo = Node::of("prefecture-13");
+    let from = peer("municipality-132152");
+    let mut recoded = entered(1);
+    recoded.reason = ChangeReason::CodeChangedOnRequest;
+    recoded.previous_code = Some(code(1));
+    recoded.record.code = code(2);
+    let mut back = entered(3);
+    back.reason = ChangeReason::CodeChangedOnRequest;
+    back.previous_code = Some(code(3));
+    back.record.code = code(1);
+    let rows = vec![
+        (entered(1), None),
+        (entered(3), None),
+        (recoded, None),
+        (entered(1), None),
+        (back, None),
+    ];
+    let retired = said(&[(4, "code-retired"), (5, "code-retired")]);
+    assert_eq!(told(tokyo.ask(NOW, &from, batch(1, rows))), (5, retired.clone()));
+    // Also in a later batch.
+    let again = said(&[(6, "code-retired")]);
+    assert_eq!(told(tokyo.ask(NOW, &from, batch(6, vec![(entered(1), None)]))), (6, again));
+    assert_eq!(tokyo.store.residents_count().unwrap(), 2);
+}
