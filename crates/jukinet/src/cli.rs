@@ -75,6 +75,8 @@ enum Command {
     Retention(command::retention::RetentionArgs),
     /// Moves that wait and notices that could not be applied
     SetAside(command::set_aside::SetAsideArgs),
+    /// A node's store as a whole: its digest, and moving it between SQLite and PostgreSQL
+    Store(command::store::StoreArgs),
     /// Verify a ledger, a checkpoint or a resident's file, offline
     Ledger(command::ledger_verify::LedgerArgs),
     /// Check store, ledger, keys and their cross-references of a node
@@ -138,6 +140,7 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Backup(args) => command::backup::run(args, talk),
         Command::Retention(args) => command::retention::run(args, talk),
         Command::SetAside(args) => command::set_aside::run(args, talk),
+        Command::Store(args) => command::store::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),
         Command::Fsck(args) => command::fsck::run(args, talk),
         Command::Doctor(args) => command::doctor::run(args, talk),

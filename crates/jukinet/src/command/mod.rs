@@ -19,3 +19,4 @@ pub mod resident;
 pub mod retention;
 pub mod serve;
 pub mod set_aside;
+pub mod store;

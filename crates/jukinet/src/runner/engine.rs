@@ -248,9 +248,8 @@ impl Engine {
                     EngineError::Store(StoreError::Damaged(_)) | EngineError::Broken(_) => {
                         return Err(error);
                     }
-                    EngineError::Store(error) => self.give_up(&error),
+                    EngineError::Store(error) => return self.give_up(&error),
                 }
-                return Ok(());
             }
             self.release();
             steps.append(&mut self.drawn);
@@ -319,7 +318,7 @@ impl Engine {
     }
 
     /// The group could not be kept: say so to all who wait, and begin again from what is durable.
-    fn give_up(&mut self, error: &StoreError) {
+    fn give_up(&mut self, error: &StoreError) -> Result<(), EngineError> {
         tracing::error!(event = "group-given-up", %error, "nothing of this group was kept");
         self.store.rollback();
         self.leaving.clear();
@@ -331,9 +330,15 @@ impl Engine {
         for (_, reply) in self.tickets.drain() {
             reply(Reply::Unavailable { reason: "the record could not be kept".to_owned() });
         }
+        // A machine made from a store that does not answer would begin with nothing: stop instead,
+        // and be started again when the database is back.
+        if let Err(error) = self.store.reads().entries_count() {
+            return Err(EngineError::Store(StoreError::Io(error.to_string())));
+        }
         self.machine = (self.make)(self.store.reads());
         // A full disk does not become free by trying again at once.
         std::thread::sleep(TICK_EVERY);
+        Ok(())
     }
 
     /// One step of the day's erasure, between two groups: a step is short, and the next one comes
