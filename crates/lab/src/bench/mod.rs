@@ -5,10 +5,12 @@
 pub(crate) mod build;
 pub(crate) mod cascade;
 pub(crate) mod change;
+pub(crate) mod erasure;
 pub(crate) mod load;
 pub(crate) mod pairs;
 pub(crate) mod people;
 pub(crate) mod provision;
+pub(crate) mod recovery;
 pub(crate) mod usage;
 
 use std::path::{Path, PathBuf};
@@ -65,7 +67,7 @@ pub struct Options {
     pub residents: u64,
     /// Seed of the mix of inquiries.
     pub seed: u64,
-    /// Changes in the bulk of B5.
+    /// Changes in the bulk of B5 and in the backlog of B8; history rows of B11.
     pub changes: u32,
 }
 
@@ -136,12 +138,21 @@ pub(crate) fn raise(options: &Options, say: &dyn Fn(&str)) -> Result<Country, Be
 }
 
 fn generated(options: &Options, folder: &Path) -> Result<PathBuf, BenchError> {
+    generated_for(options, folder, &MUNICIPALITIES)
+}
+
+/// Residents of these municipalities (of the nation, where none is named) in a file.
+pub(crate) fn generated_for(
+    options: &Options,
+    folder: &Path,
+    municipalities: &[&str],
+) -> Result<PathBuf, BenchError> {
     files::make_folder(folder)?;
     let path = folder.join("residents.csv");
     let wanted = population::Options {
         residents: options.residents,
         seed: options.seed,
-        municipalities: MUNICIPALITIES.map(str::to_owned).to_vec(),
+        municipalities: municipalities.iter().map(|&code| code.to_owned()).collect(),
     };
     let mut file = files::create(&path)?;
     population::generate(&wanted, &mut file, &mut |_| ())?;

@@ -152,6 +152,24 @@ impl People {
             })
     }
 
+    /// How many they are.
+    pub(crate) fn count(&self) -> usize {
+        self.residents.len()
+    }
+
+    /// The notice by which a resident is entered at first, and the address.
+    pub(crate) fn enters(&self, index: usize) -> Result<(ChangeNotice, String), BenchError> {
+        let odd = || BenchError::Residents("a line is no resident".to_owned());
+        let resident = self.residents.get(index).ok_or_else(odd)?;
+        let record = resident.identity(&resident.address).ok_or_else(odd)?;
+        let first = Date::parse("2002-08-05").map_err(|_| odd())?;
+        let changed_on = record.items.birth.date().map_or(first, |born| born.max(first));
+        let reason = ChangeReason::EnteredExOfficio;
+        let notice =
+            ChangeNotice { reason, changed_on, record, previous_code: None, foreign: false };
+        Ok((notice, resident.address.clone()))
+    }
+
     /// The notice of a removal within the municipality, and the address it leads to.
     pub(crate) fn moves(
         &self,

@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
-use crate::bench::{BenchError, DRIFT_MAX, Options, build, change, framed, provision};
+use crate::bench::{
+    BenchError, DRIFT_MAX, Options, build, change, erasure, framed, provision, recovery,
+};
 use crate::live::country;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,6 +21,12 @@ enum Bench {
     /// A change on its way from the register system to the center.
     #[value(name = "B5")]
     B5,
+    /// Recovery after kill -9 under load.
+    #[value(name = "B8")]
+    B8,
+    /// Erasure of one month's cohort of history rows.
+    #[value(name = "B11")]
+    B11,
     /// Size of the binaries; with --cold, the time of a build from nothing.
     #[value(name = "build")]
     Build,
@@ -50,7 +58,7 @@ pub(crate) struct Arguments {
     /// Seed of the mix of inquiries, and of generated residents.
     #[arg(long, value_name = "S", default_value_t = 2003)]
     seed: u64,
-    /// Changes in the bulk of B5.
+    /// Changes in the bulk of B5 and in the backlog of B8; history rows of B11.
     #[arg(
         long,
         value_name = "N",
@@ -104,6 +112,8 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchErro
     match arguments.bench {
         Bench::B1 => framed("B1", |say| provision::run(&options, say), say),
         Bench::B5 => framed("B5", |say| change::run(&options, say), say),
+        Bench::B8 => framed("B8", |say| recovery::run(&options, say), say),
+        Bench::B11 => framed("B11", |say| erasure::run(&options, say), say),
         Bench::Build => {
             let jukinet = arguments.jukinet.as_deref();
             framed("build", |say| build::run(jukinet, arguments.cold, say), say)

@@ -1,7 +1,7 @@
 //! Folders and files of a live run: made, read, measured, removed. Nothing of it outlives the run.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read as _};
 use std::path::Path;
 
 use super::LiveError;
@@ -26,4 +26,73 @@ pub(crate) fn open(path: &Path) -> Result<BufReader<File>, LiveError> {
 /// Bytes of a file, if it is there.
 pub(crate) fn size(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().map(|meta| meta.len())
+}
+
+/// How often `needle` stands in any file below `folder`, read as raw bytes.
+pub(crate) fn occurrences(folder: &Path, needle: &[u8]) -> Result<u64, LiveError> {
+    let mut found = 0;
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(LiveError::file(&folder))?.flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                Ok(kind) if kind.is_file() => found += in_file(&path, needle)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn in_file(path: &Path, needle: &[u8]) -> Result<u64, LiveError> {
+    let mut file = File::open(path).map_err(LiveError::file(path))?;
+    let (mut window, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
+    let mut found = 0;
+    loop {
+        let count = file.read(&mut buffer).map_err(LiveError::file(path))?;
+        if count == 0 {
+            return Ok(found);
+        }
+        window.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        found += window.windows(needle.len().max(1)).filter(|seen| *seen == needle).count() as u64;
+        // What may begin a needle at the end of this piece is looked at with the next.
+        let keep = window.len().min(needle.len().saturating_sub(1));
+        window.drain(..window.len() - keep);
+    }
+}
+
+/// Bytes of all files below a folder.
+pub(crate) fn folder_size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => folder_size(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+/// Bytes that are free where this folder is.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    let stat = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(stat.blocks_available() * stat.fragment_size())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_in_any_file_also_across_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("deep")).unwrap();
+        let mut bytes = vec![b'x'; (1 << 20) - 3];
+        bytes.extend_from_slice(b"canary and canary");
+        std::fs::write(folder.path().join("deep/file"), &bytes).unwrap();
+        std::fs::write(folder.path().join("other"), b"canar").unwrap();
+        assert_eq!(occurrences(folder.path(), b"canary").unwrap(), 2);
+        assert_eq!(occurrences(folder.path(), b"cuckoo").unwrap(), 0);
+        assert_eq!(folder_size(folder.path()), bytes.len() as u64 + 5);
+    }
 }

@@ -18,6 +18,7 @@ pub(crate) mod machine;
 pub(crate) mod operator;
 pub(crate) mod place;
 pub(crate) mod postgres;
+pub(crate) mod vault;
 
 use std::path::{Path, PathBuf};
 
