@@ -21,4 +21,5 @@ pub mod prefecture;
 mod provider;
 mod quarantine;
 mod queue;
+pub mod reconcile;
 pub mod terminal;

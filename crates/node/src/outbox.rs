@@ -244,7 +244,34 @@ impl Outbox {
         self.reply(ticket, Reply::CodeTaken(taken));
     }
 
+    /// Where a range differs: digests under the asker's key (法30条の5第1項, 30条の11第1項).
+    pub(crate) fn tell_compared(&mut self, ticket: Ticket, compared: wire::Compared) {
+        self.reply(ticket, Reply::Compared(compared));
+    }
+
+    /// How suspects stand, to the tier below; the codes of residents whom it should hold itself.
+    pub(crate) fn tell_suspected(&mut self, ticket: Ticket, standings: Vec<wire::Standing>) {
+        self.reply(ticket, Reply::Suspected(standings));
+    }
+
+    /// What the tier above is to hold about one resident (法30条の5第1項, 30条の11第1項): signed.
+    pub(crate) fn repair(&mut self, call: CallId, to: NodeId, repair: wire::SignedRepair) {
+        self.call(call, to, Request::Repair(repair));
+    }
+
     // ---- doors for what holds no resident's data, or only passes it on ----
+
+    pub(crate) fn compare(&mut self, call: CallId, to: NodeId, compare: wire::Compare) {
+        self.call(call, to, Request::Compare(compare));
+    }
+
+    pub(crate) fn suspect(&mut self, call: CallId, to: NodeId, suspicion: wire::Suspicion) {
+        self.call(call, to, Request::Suspicion(suspicion));
+    }
+
+    pub(crate) fn tell_repaired(&mut self, ticket: Ticket, applied: bool) {
+        self.reply(ticket, Reply::Repaired { applied });
+    }
 
     /// More codes, please (規則14条2項).
     pub(crate) fn ask_for_codes(&mut self, call: CallId, to: NodeId, request: wire::PoolRequest) {

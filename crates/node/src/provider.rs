@@ -24,6 +24,7 @@ use crate::machine::{Peer, Ticket};
 use crate::member::{Member, operator_in};
 use crate::outbox::{Outbox, Parked};
 use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Looked, Reads, Write};
+use crate::reconcile::{Withheld, withheld_before};
 
 /// Most inquiries that may wait for their record at once; beyond it the peer is told to come again.
 pub(crate) const PARKED_COUNT_MAX: usize = 4_096;
@@ -37,6 +38,8 @@ enum Waiting {
 pub(crate) struct Provider {
     organ: Organ,
     waiting: BTreeMap<EntryId, Waiting>,
+    /// Whom the tiers disagree about: not provided until it is settled.
+    pub(crate) withheld: Withheld,
 }
 
 impl std::fmt::Debug for Provider {
@@ -54,8 +57,8 @@ struct Asked<'a> {
 }
 
 impl Provider {
-    pub(crate) fn new(organ: Organ) -> Self {
-        Self { organ, waiting: BTreeMap::new() }
+    pub(crate) fn new(organ: Organ, reads: &dyn Reads) -> Self {
+        Self { organ, waiting: BTreeMap::new(), withheld: withheld_before(reads) }
     }
 
     /// Handle a signed inquiry that arrived over a mutually authenticated session from `peer`.
@@ -127,7 +130,7 @@ impl Provider {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
         };
-        let hits = find(permit.query(), reads)?;
+        let hits = find(permit.query(), &self.withheld, reads)?;
         Ok(release(permit, hits))
     }
 
@@ -228,7 +231,7 @@ pub(crate) fn epoch(directory: &Directory) -> Epoch {
 }
 
 /// Persons whom the query finds, at most one more than may be told: `law` refuses at the 51st.
-fn find(query: &Query, reads: &dyn Reads) -> Looked<Option<Vec<Held>>> {
+fn find(query: &Query, withheld: &Withheld, reads: &dyn Reads) -> Looked<Option<Vec<Held>>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for probe in query.probes() {
@@ -237,7 +240,8 @@ fn find(query: &Query, reads: &dyn Reads) -> Looked<Option<Vec<Held>>> {
             return Ok(None);
         }
         for held in candidates {
-            if query.matches(&held.identity) && seen.insert(held.identity.code) {
+            let told = query.matches(&held.identity) && !withheld.contains_key(&held.identity.code);
+            if told && seen.insert(held.identity.code) {
                 found.push(held);
             }
             if found.len() > PROVISION_PERSONS_MAX {

@@ -8,6 +8,7 @@ mod network;
 mod pool;
 
 use law::change::ChangeKind;
+use law::code::LocalGovernmentCode;
 use law::organ::Organ;
 use law::time::Timestamp;
 use ledger::receipt::Receipt;
@@ -19,6 +20,7 @@ use crate::member::{Identity, Member};
 use crate::outbox::Outbox;
 use crate::ports::Reads;
 use crate::provider::Provider;
+use crate::reconcile::{Answering, COMPARE_EVERY_MS, Forest, bounded};
 use directory::Issuer;
 use disclosure::Handover;
 use network::Room;
@@ -33,6 +35,8 @@ pub struct Center {
     handover: Handover,
     room: Room,
     designator: Designator,
+    forest: Forest,
+    answering: Answering,
     tick_asked: bool,
 }
 
@@ -42,13 +46,22 @@ impl Center {
     pub fn new(identity: Identity, reads: &dyn Reads) -> Self {
         Self {
             member: Member::new(identity, reads),
-            provider: Provider::new(Organ::Center),
+            provider: Provider::new(Organ::Center, reads),
             issuer: Issuer::default(),
             handover: Handover::default(),
             room: Room::default(),
             designator: Designator::default(),
+            forest: Forest::new(COMPARE_EVERY_MS / 2),
+            answering: Answering::default(),
             tick_asked: false,
         }
+    }
+
+    /// Read the register again as often as the prefectures compare, every `ms` milliseconds.
+    #[must_use]
+    pub fn comparing_every(mut self, ms: u64) -> Self {
+        self.forest = Forest::new(bounded(ms) / 2);
+        self
     }
 
     fn requested(
@@ -74,6 +87,10 @@ impl Center {
             (Role::Municipality, Request::PoolRequest(request)) => {
                 self.designator.asked(now, (from, ticket), &request, reads, out);
             }
+            (
+                Role::Prefecture,
+                request @ (Request::Compare(_) | Request::Suspicion(_) | Request::Repair(_)),
+            ) => self.is_compared(now, (from, ticket), &request, reads, out),
             (_, Request::DirectoryFetch) => match self.member.signed_directory() {
                 Some(signed) => out.give_directory(ticket, signed.to_vec()),
                 None => out.unavailable(ticket, "no directory was issued yet"),
@@ -151,6 +168,39 @@ impl Center {
         self.issuer.tick(&mut self.member, now, out);
         self.handover.tick(&mut self.member, now, reads, out);
         self.member.forget_requests(now, out);
+        self.forest.tick(now, reads);
+    }
+}
+
+impl Center {
+    /// A prefecture compares its municipalities' residents with what is held here (法30条の11).
+    fn is_compared(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        request: &Request,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let speaks =
+            |of: &LocalGovernmentCode| from.organ == Some(Organ::Prefecture(of.prefecture()));
+        let withheld = &mut self.provider.withheld;
+        let who = (from, ticket);
+        match request {
+            Request::Compare(asked) => {
+                let here = (&mut self.forest, withheld);
+                let _ = self.answering.compared(now, ticket, (asked, &speaks), here, out);
+            }
+            Request::Suspicion(asked) => {
+                let here = (&self.forest, withheld);
+                Answering::suspected(&mut self.member, now, who, (asked, &speaks), here, out);
+            }
+            Request::Repair(signed) => {
+                let here = (&self.forest, withheld, reads);
+                Answering::repair(&mut self.member, now, who, (signed, &speaks), here, out);
+            }
+            _ => out.unavailable(ticket, "this is not said to the center"),
+        }
     }
 }
 
@@ -173,6 +223,7 @@ impl Machine for Center {
             Input::Tick => self.tick(now, reads, &mut out),
         }
         pool::remember_given_up(&mut out);
+        self.forest.observe(out.writes(), reads);
         out
     }
 }

@@ -18,6 +18,7 @@ use crate::member::{Identity, Member};
 use crate::outbox::Outbox;
 use crate::ports::Reads;
 use crate::queue::Sender;
+use crate::reconcile::{Asking, COMPARE_EVERY_MS, Forest, Here, bounded};
 use arrivals::Arrivals;
 use departures::Departures;
 use pool::Stock;
@@ -32,6 +33,8 @@ pub struct Municipality {
     arrivals: Arrivals,
     departures: Departures,
     stock: Stock,
+    forest: Forest,
+    asking: Asking,
 }
 
 impl Municipality {
@@ -52,7 +55,17 @@ impl Municipality {
             arrivals: Arrivals::default(),
             departures: Departures::default(),
             stock: Stock::new(reads),
+            forest: Forest::new(COMPARE_EVERY_MS / 2),
+            asking: Asking::new(COMPARE_EVERY_MS),
         }
+    }
+
+    /// Compare with the prefecture every `ms` milliseconds instead of every half minute.
+    #[must_use]
+    pub fn comparing_every(mut self, ms: u64) -> Self {
+        self.forest = Forest::new(bounded(ms) / 2);
+        self.asking = Asking::new(bounded(ms));
+        self
     }
 
     fn requested(
@@ -102,12 +115,29 @@ impl Municipality {
             self.claim_answered(now, call, &outcome, reads, out);
             return;
         }
+        if self.asking.owns(call) {
+            let here = Here { now, reads, to: &self.notices.to, vouched: &|_, _| true };
+            self.asking.replied(&mut self.member, (&here, &self.forest), outcome, out);
+            return;
+        }
         if self.stock.owns(call) {
             self.stock.replied(&mut self.member, now, &outcome, reads, out);
             return;
         }
         if !self.member.replied(now, call, &outcome, out) {
             let _ = self.forwarder.replied(call, outcome, out);
+        }
+    }
+}
+
+impl Municipality {
+    /// Go on comparing with the prefecture. A register that may be an older copy is no measure.
+    fn compare(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        self.forest.tick(now, reads);
+        if !self.notices.is_disputed() {
+            let here = Here { now, reads, to: &self.notices.to, vouched: &|_, _| true };
+            let own = [self.code];
+            self.asking.tick(&mut self.member, &here, (&mut self.forest, &own), out);
         }
     }
 }
@@ -126,10 +156,16 @@ impl Machine for Municipality {
                 }
             }
             Input::Signed { sign, signature } => {
-                self.release_signed((sign, signature), reads, &mut out);
+                let here = Here { now, reads, to: &self.notices.to, vouched: &|_, _| true };
+                let signed = (sign, signature);
+                if !self.asking.signed(&mut self.member, &here, signed, &mut out) {
+                    self.release_signed(signed, reads, &mut out);
+                }
             }
             Input::Drawn { draw, bytes } => {
-                let _ = self.stock.drawn(now, (draw, &bytes), reads, &mut out);
+                if !self.asking.drawn(now, (draw, &bytes), &mut self.forest) {
+                    let _ = self.stock.drawn(now, (draw, &bytes), reads, &mut out);
+                }
             }
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
@@ -139,9 +175,11 @@ impl Machine for Municipality {
                 self.releases_tick(now, &mut out);
                 let center = NodeId::center();
                 self.stock.tick(&mut self.member, (now, center), reads, &mut out);
+                self.compare(now, reads, &mut out);
             }
         }
         self.stock.written(reads, &mut out);
+        self.forest.observe(out.writes(), reads);
         out
     }
 }

@@ -3,7 +3,7 @@
 
 mod disclosure;
 
-use law::code::PrefectureCode;
+use law::code::{LocalGovernmentCode, PrefectureCode};
 use law::organ::Organ;
 use law::time::Timestamp;
 use ledger::receipt::Receipt;
@@ -17,6 +17,7 @@ use crate::outbox::Outbox;
 use crate::ports::Reads;
 use crate::provider::Provider;
 use crate::queue::Sender;
+use crate::reconcile::{Answering, Asking, COMPARE_EVERY_MS, Forest, Here, bounded};
 use disclosure::Desk;
 
 /// The prefecture's machine.
@@ -29,6 +30,9 @@ pub struct Prefecture {
     desk: Desk,
     center: NodeId,
     notices: Sender,
+    forest: Forest,
+    answering: Answering,
+    asking: Asking,
 }
 
 impl Prefecture {
@@ -43,12 +47,23 @@ impl Prefecture {
         Self {
             member: Member::new(identity, reads),
             code,
-            provider: Provider::new(Organ::Prefecture(code)),
+            provider: Provider::new(Organ::Prefecture(code), reads),
             forwarder: Forwarder::default(),
             desk: Desk::default(),
             notices: Sender::new(center.clone()),
             center,
+            forest: Forest::new(COMPARE_EVERY_MS / 2),
+            answering: Answering::default(),
+            asking: Asking::new(COMPARE_EVERY_MS),
         }
+    }
+
+    /// Compare with the center every `ms` milliseconds instead of every half minute.
+    #[must_use]
+    pub fn comparing_every(mut self, ms: u64) -> Self {
+        self.forest = Forest::new(bounded(ms) / 2);
+        self.asking = Asking::new(bounded(ms));
+        self
     }
 
     fn requested(
@@ -71,6 +86,10 @@ impl Prefecture {
                 let asked = (from, ticket);
                 self.provider.inquired(&mut self.member, now, asked, &signed, reads, out);
             }
+            (
+                Role::Municipality,
+                request @ (Request::Compare(_) | Request::Suspicion(_) | Request::Repair(_)),
+            ) => self.is_compared(now, (from, ticket), &request, reads, out),
             (Role::Terminal, Request::Inquiry(signed)) => {
                 self.own_terminal_asks(now, (from, ticket), signed, reads, out);
             }
@@ -150,6 +169,13 @@ impl Prefecture {
             self.notices.notified(&mut self.member, now, &outcome, reads, out);
             return;
         }
+        if self.asking.owns(call) {
+            let vouched =
+                |forest: &Forest, of: &LocalGovernmentCode| self.answering.is_vouched(forest, of);
+            let here = Here { now, reads, to: &self.center, vouched: &vouched };
+            self.asking.replied(&mut self.member, (&here, &self.forest), outcome, out);
+            return;
+        }
         if !self.member.replied(now, call, &outcome, out) {
             let _ = self.forwarder.replied(call, outcome, out);
         }
@@ -162,6 +188,61 @@ impl Prefecture {
     }
 }
 
+impl Prefecture {
+    /// A municipality compares its own residents with what is held here (法30条の5).
+    fn is_compared(
+        &mut self,
+        now: Timestamp,
+        (from, ticket): (&Peer, Ticket),
+        request: &Request,
+        reads: &dyn Reads,
+        out: &mut Outbox,
+    ) {
+        let area = self.code;
+        let speaks = |of: &LocalGovernmentCode| {
+            from.organ == Some(Organ::Municipality(*of)) && of.prefecture() == area
+        };
+        let withheld = &mut self.provider.withheld;
+        match request {
+            Request::Compare(asked) => {
+                let here = (&mut self.forest, withheld);
+                if self.answering.compared(now, ticket, (asked, &speaks), here, out) {
+                    self.asking.nudge(now, &asked.municipality);
+                }
+            }
+            Request::Suspicion(asked) => {
+                let here = (&self.forest, withheld);
+                let who = (from, ticket);
+                Answering::suspected(&mut self.member, now, who, (asked, &speaks), here, out);
+            }
+            Request::Repair(signed) => {
+                let here = (&self.forest, withheld, reads);
+                let who = (from, ticket);
+                Answering::repair(&mut self.member, now, who, (signed, &speaks), here, out);
+            }
+            _ => out.unavailable(ticket, "this is not said to a prefecture"),
+        }
+    }
+
+    /// Go on comparing with the center, municipality by municipality.
+    fn compare(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
+        self.forest.tick(now, reads);
+        if self.notices.is_disputed() {
+            return;
+        }
+        let members = self.member.directory.iter().flat_map(|directory| &directory.members);
+        let own = members.filter_map(|member| match member.organ {
+            Some(Organ::Municipality(of)) if of.prefecture() == self.code => Some(of),
+            _ => None,
+        });
+        let own: Vec<LocalGovernmentCode> = own.collect();
+        let vouched =
+            |forest: &Forest, of: &LocalGovernmentCode| self.answering.is_vouched(forest, of);
+        let here = Here { now, reads, to: &self.center, vouched: &vouched };
+        self.asking.tick(&mut self.member, &here, (&mut self.forest, &own), out);
+    }
+}
+
 impl Machine for Prefecture {
     fn handle(&mut self, now: Timestamp, input: Input, reads: &dyn Reads) -> Outbox {
         let mut out = Outbox::new();
@@ -171,14 +252,26 @@ impl Machine for Prefecture {
             }
             Input::Reply { call, outcome } => self.replied(now, call, outcome, reads, &mut out),
             Input::Recorded(receipt) => self.recorded(now, receipt, &mut out),
-            Input::Signed { .. } | Input::Drawn { .. } => {}
+            Input::Signed { sign, signature } => {
+                let vouched = |forest: &Forest, of: &LocalGovernmentCode| {
+                    self.answering.is_vouched(forest, of)
+                };
+                let here = Here { now, reads, to: &self.center, vouched: &vouched };
+                let signed = (sign, signature);
+                let _ = self.asking.signed(&mut self.member, &here, signed, &mut out);
+            }
+            Input::Drawn { draw, bytes } => {
+                let _ = self.asking.drawn(now, (draw, &bytes), &mut self.forest);
+            }
             Input::Tick => {
                 self.member.tick(now, reads, &mut out);
                 self.notices.send_notices(&mut self.member, now, reads, &mut out);
                 self.forwarder.tick(now, &mut out);
                 self.member.forget_requests(now, &mut out);
+                self.compare(now, reads, &mut out);
             }
         }
+        self.forest.observe(out.writes(), reads);
         out
     }
 }

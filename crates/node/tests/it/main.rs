@@ -21,6 +21,7 @@ mod order;
 mod pool;
 mod quarantine;
 mod queries;
+mod reconcile;
 mod roles;
 mod signature;
 mod spine;

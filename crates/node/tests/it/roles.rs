@@ -7,8 +7,9 @@ use ledger::entry::EntryKind;
 use node::machine::{Input, Peer, Ticket};
 use wire::directory::MemberState;
 use wire::{
-    DisclosureBatch, FeedBatch, FeedRow, Heartbeat, MessageKind, NoticeBatch, Purpose, QueryBody,
-    RelayedNotice, Reply, Request, Role, SignedQuery, may_say, query_digest,
+    Compare, DisclosureBatch, FeedBatch, FeedRow, Heartbeat, MessageKind, NoticeBatch, PoolRequest,
+    Purpose, QueryBody, RangeDigest, RelayedNotice, Reply, Request, Role, SignedQuery,
+    SignedRepair, Suspect, Suspicion, TakeCode, may_say, query_digest,
 };
 
 use crate::fixture::{
@@ -41,6 +42,19 @@ fn requests() -> Vec<Request> {
         Request::StatusQuery(signed.clone()),
         Request::ViewQuery(signed),
         Request::MoveClaim(fixture::claim(1, KUNITACHI, fixture::MATSUMOTO)),
+        Request::PoolRequest(PoolRequest { request: [1; 16], count: 5 }),
+        Request::TakeCode(TakeCode { request: [2; 16] }),
+        Request::Compare(Compare {
+            municipality: town(KUNITACHI),
+            key: [3; 32],
+            ranges: vec![RangeDigest::whole(1, 2)],
+        }),
+        Request::Suspicion(Suspicion {
+            municipality: town(KUNITACHI),
+            key: [3; 32],
+            persons: vec![Suspect { place: 1, own: None, other: None }],
+        }),
+        Request::Repair(SignedRepair { body: vec![1], signature: [1; 64], public_key: [4; 65] }),
     ]
 }
 
