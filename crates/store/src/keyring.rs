@@ -2,7 +2,7 @@
 //!
 //! Cohort keys and row keys are random and wrapped twice over: what stands in the tables opens only
 //! with a key for that very term that lives in the token. When the term has ended the token destroys
-//! its key, and with it every copy of the wrapped one, in backups of any age too (decision 0015).
+//! its key, and with it every copy of the wrapped one, in backups of any age too (decision 0017).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,12 +10,17 @@ use std::sync::Arc;
 
 use aes_gcm::Aes256Gcm;
 use node::ports::{FactPlace, ReadError, Space, StoreError};
+use zeroize::Zeroizing;
 
 use crate::keys::{Domain, IndexKey, KeyError, KeySource, SecretKey};
 use crate::month::Month;
+use crate::seal;
 
 /// Cohort keys held in memory at once: seven years of months and room for late rows.
 const COHORTS_CACHED_COUNT_MAX: usize = 256;
+
+/// The epoch before a sealed queue item or fact.
+const EPOCH_BYTES: usize = 4;
 
 /// Name of the wrapped root key in `meta`.
 const ROOT_NAME: &str = "root-key";
@@ -34,7 +39,8 @@ pub(crate) trait KeyTable {
 
 pub(crate) struct Keyring {
     index: IndexKey,
-    queue: Aes256Gcm,
+    /// The epoch in which current rows are written.
+    epoch: Cell<u32>,
     source: Arc<dyn KeySource + Send + Sync>,
     /// Cohorts before this month are gone for good.
     erased_before: Cell<Month>,
@@ -77,11 +83,10 @@ impl Keyring {
     }
 
     fn from_root(root: &SecretKey, source: &dyn KeySource) -> Result<Self, StoreError> {
-        let derive = |label: &str| root.derive(label).map_err(key_error);
-        let (index, queue) = (derive("index")?, derive("queue")?);
+        let index = root.derive("index").map_err(key_error)?;
         Ok(Self {
             index: IndexKey::new(&index).map_err(key_error)?,
-            queue: queue.cipher(),
+            epoch: Cell::new(1),
             source: source.share(),
             erased_before: Cell::new(Month::from_number(0)),
             rows: RefCell::default(),
@@ -98,8 +103,38 @@ impl Keyring {
         self.index.place(Domain::Fact(space.number()), key)
     }
 
-    pub(crate) fn queue(&self) -> &Aes256Gcm {
-        &self.queue
+    /// Told by the store at its opening, and when a new epoch is durable.
+    pub(crate) fn set_epoch(&self, epoch: u32) {
+        self.epoch.set(epoch);
+    }
+
+    /// Seal what is kept for a while beside the register (queue items, facts) under the key of
+    /// current rows. The epoch stands before it, so that it can be sealed anew when its key goes.
+    pub(crate) fn seal_passing(
+        &self,
+        table: &dyn KeyTable,
+        place: &[u8],
+        plain: &[u8],
+        dice: law::Dice<'_>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let epoch = self.epoch.get();
+        let cipher = self.row_to_write(table, epoch, &mut *dice)?;
+        let sealed = seal::seal(&cipher, place, plain, dice).ok();
+        Ok(sealed.map(|sealed| [epoch.to_be_bytes().as_slice(), &sealed].concat()))
+    }
+
+    /// Open it again; `None` when it does not open.
+    pub(crate) fn open_passing(
+        &self,
+        table: &dyn KeyTable,
+        place: &[u8],
+        sealed: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, ReadError> {
+        let Some((epoch, sealed)) = sealed.split_first_chunk::<EPOCH_BYTES>() else {
+            return Ok(None);
+        };
+        let cipher = self.row(table, u32::from_be_bytes(*epoch))?;
+        Ok(cipher.and_then(|cipher| seal::open(&cipher, place, sealed).ok()))
     }
 
     /// The key of a resident's row, if it has not been destroyed: a current row's by the epoch in

@@ -62,3 +62,8 @@ pub(crate) fn counter_name(counter: &Counter) -> String {
         Counter::Disclosed => "disclosed".into(),
     }
 }
+
+/// The space of this number, if there is one.
+pub(crate) fn space_of(number: i64) -> Option<Space> {
+    Space::ALL.into_iter().find(|space| i64::from(space.number()) == number)
+}

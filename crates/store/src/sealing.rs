@@ -141,9 +141,10 @@ impl Sealing<'_> {
     }
 
     pub(crate) fn open_item(&self, to: &str, sequence: i64, sealed: &[u8]) -> Looked<Vec<u8>> {
-        seal::open(self.keys.queue(), &queue_place(to, sequence), sealed)
+        self.keys
+            .open_passing(self.table, &queue_place(to, sequence), sealed)?
             .map(|plain| plain.to_vec())
-            .map_err(|_| ReadError::Sealed { table: "queue_item" })
+            .ok_or(ReadError::Sealed { table: "queue_item" })
     }
 
     pub(crate) fn seal_item(
@@ -153,8 +154,9 @@ impl Sealing<'_> {
         payload: &[u8],
         dice: law::Dice<'_>,
     ) -> Result<Vec<u8>, StoreError> {
-        seal::seal(self.keys.queue(), &queue_place(to, sequence), payload, dice)
-            .map_err(|_: SealError| too_long("queue_item"))
+        self.keys
+            .seal_passing(self.table, &queue_place(to, sequence), payload, dice)?
+            .ok_or_else(|| too_long("queue_item"))
     }
 
     pub(crate) fn open_fact(
@@ -163,9 +165,10 @@ impl Sealing<'_> {
         place: &FactPlace,
         sealed: &[u8],
     ) -> Looked<Vec<u8>> {
-        seal::open(self.keys.queue(), &fact_sealed_at(space, place), sealed)
+        self.keys
+            .open_passing(self.table, &fact_sealed_at(space, place), sealed)?
             .map(|plain| plain.to_vec())
-            .map_err(|_| ReadError::Sealed { table: "fact" })
+            .ok_or(ReadError::Sealed { table: "fact" })
     }
 
     pub(crate) fn seal_fact(
@@ -175,8 +178,9 @@ impl Sealing<'_> {
         value: &[u8],
         dice: law::Dice<'_>,
     ) -> Result<Vec<u8>, StoreError> {
-        seal::seal(self.keys.queue(), &fact_sealed_at(space, place), value, dice)
-            .map_err(|_: SealError| too_long("fact"))
+        self.keys
+            .seal_passing(self.table, &fact_sealed_at(space, place), value, dice)?
+            .ok_or_else(|| too_long("fact"))
     }
 
     fn open_in_cohort(

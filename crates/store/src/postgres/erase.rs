@@ -5,7 +5,7 @@
 //! be anywhere. None of them opens once the token has destroyed its key for the term; so nothing
 //! here waits for vacuum.
 
-use node::ports::StoreError;
+use node::ports::{FactPlace, StoreError};
 
 use super::PostgresStore;
 use super::link::{Params, store_error};
@@ -13,7 +13,7 @@ use super::read::column;
 use crate::erased::{Erase, Erased};
 use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
-use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME};
+use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME, space_of};
 use crate::row::ResidentRow;
 use crate::schema::to_sql;
 
@@ -90,6 +90,9 @@ impl Erase for PostgresStore {
         self.renewed_up_to =
             self.in_transaction(|store| store.renew_between(old, (after, upto), rows_max, dice))?;
         if self.numbers()?.resident > self.renewed_up_to {
+            return Ok(false);
+        }
+        if self.in_transaction(|store| store.renew_passing(old, rows_max, &mut *dice))? != 0 {
             return Ok(false);
         }
         self.renewed_up_to = 0;
@@ -265,7 +268,63 @@ impl PostgresStore {
         }
         self.in_transaction(|store| store.raise_number(EPOCH_NAME, epoch.into()))?;
         self.numbers.set(None);
+        self.keys.set_epoch(self.numbers()?.epoch);
         Ok(())
+    }
+
+    /// Queue items and facts that were sealed in epochs before `old`, sealed anew; how many.
+    fn renew_passing(
+        &self,
+        old: u32,
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<usize, StoreError> {
+        let before = old.to_be_bytes();
+        let items = self.link.query(
+            "SELECT destination, sequence, sealed FROM queue_item
+             WHERE substring(sealed from 1 for 4) < $1 LIMIT $2",
+            &[&before.as_slice(), &wide(rows_max)],
+        )?;
+        for row in &items {
+            let to: String = row.try_get(0).map_err(store_error)?;
+            let sequence: i64 = row.try_get(1).map_err(store_error)?;
+            let sealed: Vec<u8> = row.try_get(2).map_err(store_error)?;
+            let plain = self.sealing().open_item(&to, sequence, &sealed).map_err(from_read)?;
+            let sealed = self.sealing().seal_item(&to, sequence, &plain, &mut *dice)?;
+            self.link.run(
+                "UPDATE queue_item SET sealed = $3 WHERE destination = $1 AND sequence = $2",
+                &[&to, &sequence, &sealed],
+            )?;
+        }
+        Ok(items.len().saturating_add(self.renew_facts(&before, rows_max, dice)?))
+    }
+
+    fn renew_facts(
+        &self,
+        before: &[u8],
+        rows_max: usize,
+        dice: law::Dice<'_>,
+    ) -> Result<usize, StoreError> {
+        let facts = self.link.query(
+            "SELECT space, place, sealed FROM fact
+             WHERE substring(sealed from 1 for 4) < $1 LIMIT $2",
+            &[&before, &wide(rows_max)],
+        )?;
+        for row in &facts {
+            let number: i16 = row.try_get(0).map_err(store_error)?;
+            let kept: Vec<u8> = row.try_get(1).map_err(store_error)?;
+            let sealed: Vec<u8> = row.try_get(2).map_err(store_error)?;
+            let unknown = || StoreError::Damaged("a fact of no known space or place".into());
+            let space = space_of(number.into()).ok_or_else(unknown)?;
+            let place = FactPlace::try_from(kept.as_slice()).map_err(|_| unknown())?;
+            let plain = self.sealing().open_fact(space, &place, &sealed).map_err(from_read)?;
+            let sealed = self.sealing().seal_fact(space, &place, &plain, &mut *dice)?;
+            self.link.run(
+                "UPDATE fact SET sealed = $3 WHERE space = $1 AND place = $2",
+                &[&number, &kept, &sealed],
+            )?;
+        }
+        Ok(facts.len())
     }
 
     /// The rows `(after, upto]` that are older than `old`; how far it came.

@@ -149,6 +149,7 @@ impl PostgresStore {
             renewed_up_to: 0,
         };
         store.keys.set_erased_before(store.erased_before_held()?);
+        store.keys.set_epoch(store.numbers()?.epoch);
         if access == Access::ReadWrite {
             store.destroy_ended_keys()?;
         }

@@ -90,6 +90,9 @@ impl Erase for SqliteStore {
         if self.next_id("SELECT max(id) FROM resident")? > last.saturating_add(1) {
             return Ok(false);
         }
+        if self.in_transaction(|store| store.renew_passing(old, rows_max, &mut *dice))? != 0 {
+            return Ok(false);
+        }
         self.renewed_up_to = 0;
         self.in_transaction(|store| {
             for name in &names {
@@ -288,7 +291,9 @@ impl SqliteStore {
                  ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
                 params![EPOCH_NAME, epoch],
             )
-        })
+        })?;
+        self.keys.set_epoch(self.row_epoch()?);
+        Ok(())
     }
 
     /// After an older copy was put back: whatever the token can no longer open is expired, and goes.
@@ -341,6 +346,7 @@ impl SqliteStore {
             done.foreign += self.delete("DELETE FROM foreign_entry WHERE cohort = ?1", [month])?;
             done.cohorts += self.delete("DELETE FROM cohort WHERE month = ?1", [month])?;
         }
+        self.drop_passing()?;
         for epoch in epochs {
             // Their terms cannot be computed any more, so they are found through the rows.
             const OF_EPOCH: &str = "(SELECT id FROM resident WHERE epoch = ?1)";

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::SqliteStore;
 use super::write::too_long;
 use crate::schema::{from_sql, read_error, to_sql};
-use crate::seal::{self, SealError};
+use crate::seal;
 
 const SEALED: ReadError = ReadError::Sealed { table: "fact" };
 
@@ -21,8 +21,10 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
         let place = self.keys.fact_place(space, key);
-        let sealed = seal::seal(self.keys.queue(), &sealed_at(space, &place), value, dice)
-            .map_err(|_: SealError| too_long("fact"))?;
+        let sealed = self
+            .keys
+            .seal_passing(&self.db, &sealed_at(space, &place), value, dice)?
+            .ok_or_else(|| too_long("fact"))?;
         self.run(
             "INSERT INTO fact (space, place, sealed) VALUES (?1, ?2, ?3)
              ON CONFLICT (space, place) DO UPDATE SET sealed = excluded.sealed",
@@ -93,12 +95,12 @@ impl SqliteStore {
     }
 
     fn open_fact(&self, space: Space, place: &FactPlace, sealed: &[u8]) -> Looked<Vec<u8>> {
-        let plain = seal::open(self.keys.queue(), &sealed_at(space, place), sealed);
-        plain.map(|plain| plain.to_vec()).map_err(|_| SEALED)
+        let plain = self.keys.open_passing(&self.db, &sealed_at(space, place), sealed)?;
+        plain.map(|plain| plain.to_vec()).ok_or(SEALED)
     }
 }
 
-fn sealed_at(space: Space, place: &FactPlace) -> Vec<u8> {
+pub(super) fn sealed_at(space: Space, place: &FactPlace) -> Vec<u8> {
     let mut key = vec![space.number()];
     key.extend_from_slice(place);
     seal::place("fact", &key)

@@ -9,9 +9,11 @@ mod erase;
 mod facts;
 mod fsck;
 mod keytable;
+mod passing;
 mod publish;
 mod raw;
 mod read;
+mod size;
 mod target;
 mod write;
 
@@ -128,6 +130,7 @@ impl SqliteStore {
             _lock: lock,
         };
         store.keys.set_erased_before(store.erased_before_held()?);
+        store.keys.set_epoch(store.row_epoch()?);
         if access == Access::ReadWrite {
             store.destroy_ended_keys()?;
         }

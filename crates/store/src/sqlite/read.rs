@@ -195,8 +195,10 @@ impl Reads for SqliteStore {
         while let Some(row) = rows.next().map_err(read_error)? {
             let sequence: i64 = row.get(0).map_err(read_error)?;
             let sealed = row.get_ref(1).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
-            let plain = seal::open(self.keys.queue(), &queue_place(to.as_str(), sequence), sealed)
-                .map_err(|_| ReadError::Sealed { table: "queue_item" })?;
+            let plain = self
+                .keys
+                .open_passing(&self.db, &queue_place(to.as_str(), sequence), sealed)?
+                .ok_or(ReadError::Sealed { table: "queue_item" })?;
             found.push((from_sql(sequence), plain.to_vec()));
         }
         Ok(found)

@@ -351,15 +351,17 @@ impl SqliteStore {
             )
             .and_then(|mut s| s.query_row([to], |row| row.get(0)))
             .map_err(store_error)?;
-        let sealed = seal::seal(self.keys.queue(), &queue_place(to, sequence), payload, dice)
-            .map_err(|_: SealError| too_long("queue_item"))?;
+        let sealed = self
+            .keys
+            .seal_passing(&self.db, &queue_place(to, sequence), payload, dice)?
+            .ok_or_else(|| too_long("queue_item"))?;
         self.run(
             "INSERT INTO queue_item (destination, sequence, sealed) VALUES (?1, ?2, ?3)",
             params![to, sequence, sealed],
         )
     }
 
-    fn acknowledge(&self, to: &str, up_to: u64) -> Result<(), StoreError> {
+    pub(super) fn acknowledge(&self, to: &str, up_to: u64) -> Result<(), StoreError> {
         // An acknowledgement beyond the last item acknowledges what there is, and no more.
         self.run(
             "UPDATE queue SET acknowledged = max(acknowledged, min(?2, last))

@@ -243,6 +243,13 @@ fn a_copy_of_six_years_ago_opens_only_what_is_not_yet_expired() {
     };
     bench.store_mut().renew_rows(2026, 2022, 99, &mut |out| out.fill(3)).unwrap();
     bench.put(&[Write::PutResident(held(30)), Write::PutResident(removed(21)), unended]);
+    let to = wire::NodeId::center();
+    let fact = |value: &[u8]| Write::PutFact {
+        space: node::ports::Space::Arrival,
+        key: b"key".to_vec(),
+        value: value.to_vec(),
+    };
+    bench.put(&[Write::Enqueue { to: to.clone(), payload: b"queued".to_vec() }, fact(b"fact")]);
     let aside = copy_of(&bench);
     let old = |token: &crate::bench::TermToken| {
         let (database, ledger) = (aside.path().join("store.db"), aside.path().join("ledger"));
@@ -261,6 +268,12 @@ fn a_copy_of_six_years_ago_opens_only_what_is_not_yet_expired() {
         bench.erase(Month::new(u16::try_from(year).unwrap(), 12).unwrap()).unwrap();
     }
     assert_eq!(bench.reads().resident(&code(30)).unwrap(), Some(held(30)), "the register goes on");
+    let kept = |reads: &dyn node::ports::Reads| {
+        (reads.queued(&to, 0, 9).ok(), reads.fact(node::ports::Space::Arrival, b"key").ok())
+    };
+    let whole = (Some(vec![(1, b"queued".to_vec())]), Some(Some(b"fact".to_vec())));
+    assert_eq!(kept(bench.reads()), whole, "sealed anew");
+    assert_eq!(kept(old(&bench.token).reads()), (None, None), "what was under way then");
     let then = old(&bench.token);
     assert!(then.reads().history(&code(1), 9).is_err(), "an expired row");
     for n in [1, 20, 30] {
