@@ -14,6 +14,8 @@ use law::time::Date;
 use serde_json::Value;
 use store::register::Filed;
 
+use crate::country::{Country, KUNITACHI};
+
 const PAGE: &str = include_str!("../../../../docs/registers.md");
 
 /// The blocks of the page in one language.
@@ -362,4 +364,81 @@ fn the_outbox_waits_until_the_server_has_taken_it() {
     assert_eq!(home["records"].as_array().map(Vec::len), Some(1));
     let (exit, told) = office.told("deadlines", &["--on", "2026-11-22"]);
     assert_eq!((exit, told["late"].as_array().map(Vec::len)), (0, Some(0)));
+}
+
+/// A year of filings, each a different reason; nine notices more than the four entries.
+fn year() -> String {
+    let person = |n: u64, household: &str, more: &str| {
+        format!(
+            r#"{{"new_code": "{}", "household": "{household}", "relationship": "世帯主",
+                "name": "佐藤 {n}郎", "kana": "サトウ ロウ", "birth": "1985-04-01", "sex": "1",
+                "address": "東京都国立市東{n}丁目1番地", {more}}}"#,
+            code(n)
+        )
+    };
+    let japanese = r#""domicile": "none", "resident_since": "2010-04-01""#;
+    let foreign = r#""nationality": "韓国", "foreign_since": "2013-07-08",
+        "status": "special-permanent", "card_number": "AB12345678CD""#;
+    let child =
+        person(5, "H1", japanese).replace("1985-04-01", "2014-05-01").replace("世帯主", "子");
+    let acts = [
+        format!(
+            r#""act": "entry", "on": "2014-01-01", "person": [{}, {}, {}, {}]"#,
+            person(1, "H1", japanese),
+            person(2, "H2", japanese),
+            person(3, "H3", japanese),
+            person(4, "H4", foreign)
+        ),
+        format!(r#""act": "birth", "person": [{child}]"#),
+        format!(
+            r#""act": "moving-within", "on": "2014-06-01", "address": "東京都国立市西1丁目1番地",
+               "person": [{{"code": "{}"}}, {{"code": "{}"}}]"#,
+            code(1),
+            code(5)
+        ),
+        format!(
+            r#""act": "code-change", "on": "2014-06-02", "new_code": "{}",
+               "person": [{{"code": "{}"}}]"#,
+            code(11),
+            code(1)
+        ),
+        format!(
+            r#""act": "alternative-name", "on": "2014-06-03",
+               "person": [{{"code": "{}", "alternative_name": "金田 花"}}]"#,
+            code(4)
+        ),
+        format!(
+            r#""act": "minor-correction", "on": "2014-06-04", "kind": "character-identified",
+               "person": [{{"code": "{}", "name": "佐籐 2郎"}}]"#,
+            code(2)
+        ),
+        format!(
+            r#""act": "nationality-change", "on": "2014-06-05",
+               "person": [{{"code": "{}", {japanese}}}]"#,
+            code(4)
+        ),
+        format!(r#""act": "death", "on": "2014-06-06", "person": [{{"code": "{}"}}]"#, code(3)),
+    ];
+    let filing = |(at, act): (usize, &String)| {
+        format!(r#"{{"number": "{at}", "filed_on": "2014-07-01", {act}}}"#)
+    };
+    let list: Vec<String> = acts.iter().enumerate().map(filing).collect();
+    format!("[{}]", list.join(","))
+}
+
+#[test]
+fn what_the_outbox_writes_the_server_takes_and_all_tiers_hold() {
+    let office = Office::new("2013");
+    let (exit, told) = office.file("year.json", &year());
+    assert_eq!(exit, 0, "{told}");
+    assert_eq!(office.told("outbox", &["--out", "changes.csv"]).1["rows"], 13);
+    let country = Country::with_tiers();
+    let sent = country.notice(KUNITACHI, &office.path("changes.csv"));
+    let report = sent.json();
+    assert_eq!((sent.code, report["accepted"].as_u64()), (0, Some(13)), "{sent:?}");
+    fs::write(office.path("result.json"), &sent.stdout).unwrap();
+    let (exit, told) = office.told("outbox", &["--mark-sent", "result.json"]);
+    assert_eq!((exit, told["taken"].as_u64()), (0, Some(13)));
+    assert_eq!(office.told("outbox", &["--out", "more.csv"]).1["waiting"], 0);
+    country.await_tiers(KUNITACHI, 4);
 }
