@@ -9,7 +9,11 @@
     reason = "a helper of a test fails its test"
 )]
 
+mod backup;
 mod characters;
+#[path = "../../../store/tests/it/cluster.rs"]
+#[allow(dead_code, reason = "the store's own tests use the rest")]
+mod cluster;
 mod commands;
 mod config;
 mod country;
@@ -22,7 +26,9 @@ mod moving;
 mod net;
 mod notice;
 mod pkcs11;
+mod postgres;
 mod provision;
+mod reconcile;
 mod refused;
 mod register;
 mod sealed_node;

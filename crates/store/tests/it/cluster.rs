@@ -139,7 +139,8 @@ impl Cluster {
         Target::parse(&self.line(database)).unwrap()
     }
 
-    fn line(&self, database: &str) -> String {
+    /// The database as a configuration names it.
+    pub(crate) fn line(&self, database: &str) -> String {
         format!("host={} user={USER} dbname={database}", self.folder.path().display())
     }
 

@@ -1,5 +1,5 @@
 //! What the full test needs of a Debian machine: a software HSM, card tools, a browser with
-//! Japanese fonts, node. Missing packages are installed as root and named otherwise.
+//! Japanese fonts, node, PostgreSQL. Missing packages are installed as root and named otherwise.
 
 use std::path::Path;
 
@@ -15,6 +15,7 @@ const NEEDED: &[(&str, Shown)] = &[
     ("fonts-morisawa-bizud-gothic", Shown::Path("/usr/share/fonts/truetype/bizud-gothic")),
     ("nodejs", Shown::Program("node")),
     ("npm", Shown::Program("npm")),
+    ("postgresql", Shown::Path("/usr/lib/postgresql/15/bin/initdb")),
     ("strace", Shown::Program("strace")),
 ];
 
