@@ -37,7 +37,7 @@ const TICK_EVERY: Duration = Duration::from_millis(100);
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
 /// From the start of a process to its first erasure: whoever waits for the node comes first.
-const SWEEP_FIRST_AFTER: Duration = Duration::from_secs(30);
+const SWEEP_FIRST_AFTER: Duration = Duration::from_secs(10);
 /// From an erasure that failed to the next try.
 const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(600);
 

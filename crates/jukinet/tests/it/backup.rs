@@ -16,12 +16,14 @@ use jukinet::token_file;
 use law::change::ChangeReason;
 use law::code::RecordCode;
 use law::retention::{Regime, Tier};
+use law::time::Date;
 use law::{Epoch, Held};
+use ledger::entry::{Entry, EntryKind};
 use node::ports::{HistoryRow, Store as _, Write};
 use store::SqliteStore;
 use zeroize::Zeroizing;
 
-use crate::country::{Country, KUNITACHI, Person, Ran, people, residents_csv, tool};
+use crate::country::{Country, KUNITACHI, Person, Ran, eventually, people, residents_csv, tool};
 
 const CITY: &str = "municipality-132152";
 
@@ -79,33 +81,34 @@ fn phrase(text: &str) -> Option<Zeroizing<String>> {
 }
 
 /// Commands about one municipality and one folder of backups.
-struct Office<'a> {
-    country: &'a Country,
+struct Office {
+    config: String,
     keys: PathBuf,
     backups: PathBuf,
 }
 
-impl<'a> Office<'a> {
-    fn new(country: &'a Country) -> Self {
+impl Office {
+    fn new(country: &Country) -> Self {
         let keys = country.dir().join("ceremony");
         ceremony(&keys, 3, &[]);
-        Self { country, keys, backups: country.dir().join("backups") }
+        let backups = country.dir().join("backups");
+        Self { config: country.config(CITY), keys, backups }
     }
 
     fn create(&self) -> Ran {
-        let (config, key) = (self.country.config(CITY), self.keys.join(custody::PUBLIC_NAME));
+        let (config, key) = (&self.config, self.keys.join(custody::PUBLIC_NAME));
         let (key, to) = (key.display().to_string(), self.backups.display().to_string());
         let made =
-            tool(&["backup", "create", "--config", &config, "--key", &key, "--to", &to, "--json"]);
+            tool(&["backup", "create", "--config", config, "--key", &key, "--to", &to, "--json"]);
         assert_eq!(made.code, 0, "{made:?}");
         made
     }
 
     fn open(&self, verb: &str, shares: &[u8], more: &[&str]) -> Ran {
-        let (config, from) = (self.country.config(CITY), self.backups.display().to_string());
+        let (config, from) = (&self.config, self.backups.display().to_string());
         let shares: Vec<String> =
             shares.iter().map(|number| share(&self.keys, *number).display().to_string()).collect();
-        let mut words = vec!["backup", verb, "--config", &config, "--from", &from, "--json"];
+        let mut words = vec!["backup", verb, "--config", config, "--from", &from, "--json"];
         for share in &shares {
             words.extend(["--share", share]);
         }
@@ -183,7 +186,6 @@ fn a_running_node_is_backed_up_drilled_and_put_back() {
     assert_eq!(listed.stdout.lines().count(), 2, "{listed:?}");
 
     country.stop(CITY);
-    let office = Office { country: &country, ..office };
     let occupied = office.open("restore", &[1, 2], &[]);
     assert_eq!(occupied.code, 1, "{occupied:?}");
     assert!(occupied.stderr.contains("is there already"), "{occupied:?}");
@@ -199,7 +201,7 @@ fn a_running_node_is_backed_up_drilled_and_put_back() {
     shows_nobody(&[&office.backups, &data, &lost], &everyone);
 }
 
-fn altered_backups_are_named(office: &Office<'_>) {
+fn altered_backups_are_named(office: &Office) {
     let mut all = Vec::new();
     files(&office.backups.join("blocks"), &mut all);
     let kept: Vec<Vec<u8>> = all.iter().map(|path| fs::read(path).unwrap()).collect();
@@ -331,4 +333,51 @@ fn a_backup_of_six_years_ago_does_not_bring_back_what_has_expired() {
     std::thread::sleep(Duration::from_millis(200));
     country.stop(CITY);
     assert_eq!(country.fsck(CITY).code, 0);
+}
+
+#[test]
+fn a_running_node_erases_by_itself_what_has_reached_its_end() {
+    let mut country = Country::make();
+    country.start(CITY);
+    let everyone = people(20, KUNITACHI);
+    feed(&country, &everyone);
+    country.stop(CITY);
+    let node = load_node(&country.made.node(CITY).unwrap().config).unwrap();
+    let token = token_file::open(&node.token).unwrap();
+    let code = RecordCode::parse(&everyone[0].code).unwrap();
+    {
+        let mut store = open_store(&node, &token).unwrap();
+        let before = store.reads().resident(&code).unwrap().unwrap();
+        let now = clock::now();
+        let on = now.date_in_japan();
+        let row = HistoryRow { before, reason: ChangeReason::MovedWithin, on, recorded_at: now };
+        let until = Date::parse("2020-01-31").unwrap();
+        let writes = [Write::AppendHistory { code, row, until }];
+        store.apply(&writes, &[], &mut |out| jukinet::dice::fill(out)).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.reads().history(&code, 9).unwrap().len(), 1);
+    }
+    country.start(CITY);
+    let database = node.data.join("register.sqlite");
+    eventually("the day's erasure is through", Duration::from_secs(60), || {
+        let store = read(&country, &database, &node.ledger);
+        store.reads().history(&code, 9).unwrap().is_empty()
+    });
+    assert_eq!(
+        country
+            .notice(KUNITACHI, &country.write("again.csv", residents_csv(&everyone).as_bytes()))
+            .code,
+        0
+    );
+    eventually("its keys are gone", Duration::from_secs(30), || {
+        !token.retention_names().unwrap().contains(&"cohort-2020-01".to_owned())
+    });
+    let entries = read(&country, &database, &node.ledger).reads().entries_from(0, 99).unwrap();
+    let entries = entries.iter().map(|open| Entry::parse(&open.entry).unwrap());
+    let told: Vec<Entry> = entries.filter(|entry| entry.kind() == EntryKind::Erased).collect();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(told.count(), Some(1));
+    assert!(told.note().unwrap().contains("history 1, entries 0"), "{told:?}");
+    assert!(!told.note().unwrap().contains(&everyone[0].code));
+    country.stop(CITY);
 }
