@@ -67,9 +67,10 @@ fn batches() -> Value {
     json!({
         "operationId": "sendChanges",
         "summary": "Send changes in the order in which they were made",
-        "description": "Every row is recorded once, however often its batch is sent: rows are known \
-            by their sequence. The same batch again has the same outcome. One batch of a client at \
-            a time. What was answered `recorded` is durable at the communication server.",
+        "description": "Every row is recorded once, however often its batch is sent: rows are \
+            known by their sequence. The same batch again has the same outcome. One batch of a \
+            client at a time. What was answered `recorded` is durable at the communication \
+            server.",
         "requestBody": { "required": true, "content": { "application/json": {
             "schema": { "$ref": "#/components/schemas/Batch" } } } },
         "responses": responses("Every row with what became of it", "Outcomes", OF_BATCHES),
@@ -118,8 +119,9 @@ fn batch() -> Value {
         "required": ["batch", "rows"],
         "description": format!("At most {BODY_BYTES_MAX} bytes"),
         "properties": {
-            "batch": { "type": "string", "pattern": format!("^[A-Za-z0-9._-]{{1,{BATCH_ID_BYTES_MAX}}}$"),
-                "description": "The client's own name for the batch; repeated in the answer, not kept" },
+            "batch": { "type": "string",
+                "pattern": format!("^[A-Za-z0-9._-]{{1,{BATCH_ID_BYTES_MAX}}}$"),
+                "description": "The client's own name for it; repeated in the answer, not kept" },
             "rows": { "type": "array", "minItems": 1, "maxItems": FEED_ROWS_COUNT_MAX,
                 "items": { "$ref": "#/components/schemas/Row" } },
         },
@@ -136,8 +138,8 @@ fn row() -> Value {
         "additionalProperties": false,
         "required": required,
         "description": "One change, its fields as the residents' CSV names them, with the values \
-            after the change; for a deletion those that stood. At least one of the two names and of \
-            the two readings.",
+            after the change; for a deletion those that stood. At least one of the two names and \
+            of the two readings.",
         "properties": properties,
     })
 }
@@ -226,7 +228,7 @@ fn outcome() -> Value {
             "row": { "type": "integer", "description": "Place in the batch, from 1" },
             "sequence": { "type": ["integer", "null"] },
             "outcome": { "enum": ["recorded", "waiting", "rejected"],
-                "description": "waiting: kept, until the former municipality lets the resident go" },
+                "description": "waiting: kept until the former municipality lets the resident go" },
             "column": { "type": "string" },
             "rule": { "type": "string" },
             "remedy": { "type": "string" },

@@ -57,91 +57,75 @@ impl Refusal {
     ];
 
     fn words(self) -> Words {
-        let (status, rule, hint, hint_en) = match self {
-            Self::NoSuchPath => (
-                StatusCode::NOT_FOUND,
-                "no-such-path",
-                "/openapi.json に記載のパスを使ってください。",
-                "use a path of /openapi.json",
-            ),
-            Self::Busy => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "busy",
-                "前のバッチの応答を待ってから送ってください。",
-                "wait for the answer to the batch before",
-            ),
-            Self::NotJson => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not-json",
-                "Content-Type を application/json としてください。",
-                "send the content type application/json",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-large",
-                "バッチを分けてください。",
-                "send smaller batches",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "too-slow",
-                "同じバッチを再送してください。",
-                "send the same batch again",
-            ),
-            Self::Malformed => (
-                StatusCode::BAD_REQUEST,
-                "malformed",
-                "/openapi.json の形式で送ってください。",
-                "send a batch as /openapi.json describes it",
-            ),
-            Self::BatchId => (
-                StatusCode::BAD_REQUEST,
-                "batch-id",
-                "batch は英数字と . _ - の1～64文字です。",
-                "batch is 1 to 64 letters, digits, dots, underscores or hyphens",
-            ),
-            Self::TooManyRows => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-many-rows",
-                "バッチを分けてください。",
-                "send smaller batches",
-            ),
-            Self::NoRows => (
-                StatusCode::BAD_REQUEST,
-                "no-rows",
-                "1行以上を送ってください。",
-                "send at least one row",
-            ),
-            Self::SurplusField => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "surplus-field",
-                "本人確認情報と変更情報の項目だけを送ってください。バッチ全体を受け付けていません。",
-                "send the items of a notice and nothing else; nothing of the batch was taken",
-            ),
-            Self::ServerUnavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "しばらくしてから同じバッチを再送してください。",
-                "send the same batch again later",
-            ),
-            Self::ServerRefuses => (
-                StatusCode::BAD_GATEWAY,
-                "server-refuses",
-                "システム管理者に連絡してください。",
-                "tell the administrator: the server does not accept this gateway",
-            ),
-            Self::OutcomeUnknown => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "outcome-unknown",
-                "同じバッチを再送してください。二重に記録されることはありません。",
-                "send the same batch again: nothing is recorded twice",
-            ),
-        };
+        let (status, rule) = self.named();
+        let (hint, hint_en) = self.hints();
         let law = match self {
             Self::SurplusField => "法30条の5; S1 保有情報の限定",
             _ => "gateway",
         };
         Words { status, rule, law, hint, hint_en }
+    }
+
+    const fn named(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path"),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow"),
+            Self::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::BatchId => (StatusCode::BAD_REQUEST, "batch-id"),
+            Self::TooManyRows => (StatusCode::PAYLOAD_TOO_LARGE, "too-many-rows"),
+            Self::NoRows => (StatusCode::BAD_REQUEST, "no-rows"),
+            Self::SurplusField => (StatusCode::UNPROCESSABLE_ENTITY, "surplus-field"),
+            Self::ServerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::ServerRefuses => (StatusCode::BAD_GATEWAY, "server-refuses"),
+            Self::OutcomeUnknown => (StatusCode::GATEWAY_TIMEOUT, "outcome-unknown"),
+        }
+    }
+
+    const fn hints(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoSuchPath => {
+                ("/openapi.json に記載のパスを使ってください。", "use a path of /openapi.json")
+            }
+            Self::Busy => (
+                "前のバッチの応答を待ってから送ってください。",
+                "wait for the answer to the batch before",
+            ),
+            Self::NotJson => (
+                "Content-Type を application/json としてください。",
+                "send the content type application/json",
+            ),
+            Self::TooLarge => ("バッチを分けてください。", "send smaller batches"),
+            Self::TooSlow => ("同じバッチを再送してください。", "send the same batch again"),
+            Self::Malformed => (
+                "/openapi.json の形式で送ってください。",
+                "send a batch as /openapi.json describes it",
+            ),
+            Self::BatchId => (
+                "batch は英数字と . _ - の1～64文字です。",
+                "batch is 1 to 64 letters, digits, dots, underscores or hyphens",
+            ),
+            Self::TooManyRows => ("バッチを分けてください。", "send smaller batches"),
+            Self::NoRows => ("1行以上を送ってください。", "send at least one row"),
+            Self::SurplusField => (
+                "本人確認情報と変更情報の項目だけを送ってください。バッチ全体を受け付けていません。",
+                "send the items of a notice and nothing else; nothing of the batch was taken",
+            ),
+            Self::ServerUnavailable => (
+                "しばらくしてから同じバッチを再送してください。",
+                "send the same batch again later",
+            ),
+            Self::ServerRefuses => (
+                "システム管理者に連絡してください。",
+                "tell the administrator: the server does not accept this gateway",
+            ),
+            Self::OutcomeUnknown => (
+                "同じバッチを再送してください。二重に記録されることはありません。",
+                "send the same batch again: nothing is recorded twice",
+            ),
+        }
     }
 
     pub(crate) fn rule(self) -> &'static str {

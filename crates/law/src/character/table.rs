@@ -277,7 +277,8 @@ fn point(code: u32) -> String {
 
 type Spelling = (char, Option<char>);
 
-/// `U+845B`, `U+845B U+E0102` or `845B_E0102`; `Some(None)` for an empty cell, `None` for what is neither.
+/// `U+845B`, `U+845B U+E0102` or `845B_E0102`; `Some(None)` for an empty cell, `None` for what is
+/// neither.
 #[allow(clippy::option_option, reason = "an empty cell and a wrong one are two things")]
 fn spelling(cell: &str) -> Option<Option<Spelling>> {
     let point = |text: &str| {
