@@ -144,7 +144,7 @@ impl Check<'_> {
                     report.fault("content is not what the ledger committed to", place());
                 }
                 if let Some(code) = opened.subject {
-                    about.push((sealing.keys.digest(Domain::Entry, code.expose()), index));
+                    about.push((sealing.code_digest(Domain::Entry, &code), index));
                 }
             }
             subjects = subjects.saturating_add(u64::try_from(about.len()).unwrap_or(u64::MAX));
@@ -171,7 +171,7 @@ impl Check<'_> {
                 match sealing.open_foreign(id, small(row, 2), bytes(row, 3)) {
                     Err(_) => report.fault("row does not open", place()),
                     Ok(opened) => {
-                        let digest = sealing.keys.digest(Domain::Foreign, opened.subject.expose());
+                        let digest = sealing.code_digest(Domain::Foreign, &opened.subject);
                         if digest != number(row, 1) {
                             report.fault("index of its subject is not its subject's", place());
                         }
@@ -286,7 +286,7 @@ fn same_codes(
 ) -> Result<(), StoreError> {
     let digest = |found: &ResidentRow| {
         let kind = law::query::IndexKind::Code.number();
-        sealing.keys.digest(Domain::Term(kind), found.held.identity.code.expose())
+        sealing.code_digest(Domain::Term(kind), &found.held.identity.code)
     };
     let digests: Vec<i64> = opened.iter().map(|(_, found)| digest(found)).collect();
     let mut holders: BTreeMap<i64, Vec<i64>> = BTreeMap::new();

@@ -143,7 +143,7 @@ impl NodeStore {
         on_either!(self, store => store.erased_before())
     }
 
-    /// After an older copy was put back: whatever the token can no longer open is expired, and goes.
+    /// After an older copy was put back: whatever the token can no longer open is expired and goes.
     ///
     /// # Errors
     /// As for a commit; refused while a group is open.

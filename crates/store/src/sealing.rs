@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use aes_gcm::Aes256Gcm;
+use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::terms;
 use law::retention::provision;
@@ -53,6 +54,11 @@ impl Sealing<'_> {
                 (self.keys.digest(Domain::Term(kind), &term.text), kind)
             })
             .collect()
+    }
+
+    /// The digest of a code where rows are found by it.
+    pub(crate) fn code_digest(&self, domain: Domain, code: &RecordCode) -> i64 {
+        self.keys.digest(domain, code.expose())
     }
 
     pub(crate) fn open_resident(&self, id: i64, epoch: u32, sealed: &[u8]) -> Looked<ResidentRow> {

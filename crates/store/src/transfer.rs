@@ -1,11 +1,11 @@
 //! Moving a whole store to another engine, and the digest by which two stores are compared.
 //!
-//! A row's place and key do not depend on the engine, so rows go over as they are, sealed: residents,
-//! terms, history, entries with their salts, queues, counters, facts, and the wrapped keys with which
-//! later erasures take place on the other side as they would have here. Nothing is opened on the way.
+//! A row's place and key do not depend on the engine, so rows go over as they are, sealed:
+//! residents, terms, history, entries with their salts, queues, counters, facts, and the wrapped
+//! keys with which later erasures take place over there as they would have here. Nothing is opened.
 //!
-//! The target is empty before, and either whole or empty after: on SQLite the file gets its name at
-//! the end, on PostgreSQL all of it is one transaction.
+//! The target is empty before, and either whole or empty after: on SQLite the file gets its name
+//! at the end, on PostgreSQL all of it is one transaction.
 
 use std::path::Path;
 
@@ -77,8 +77,8 @@ impl NodeStore {
         count(self.raw())
     }
 
-    /// Copy everything to an empty place, compare the digests of both sides, and leave this store as
-    /// it is. The ledger's checkpoint and key go along when the ledger's folder is another one; its
+    /// Copy everything to an empty place, compare the digests of both sides, and leave this store
+    /// as it is. The ledger's checkpoint and key go along when the ledger's folder is another one; its
     /// other files are made again from the entries when the store is next opened.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `jukinet store`: a node's store as a whole: its digest, and moving it to another engine or folder.
+//! `jukinet store`: a node's store as a whole: its digest, and moving it to another engine.
 
 use std::path::{Path, PathBuf};
 
@@ -27,14 +27,14 @@ enum Verb {
         Beside a running node the tables are not of one moment; stop it to compare.\nExit codes: \
         0 told, 1 the store cannot be read, 2 bad configuration.")]
     Digest(DigestArgs),
-    /// Copy a stopped node's store to the empty place that another configuration names
+    /// Copy a stopped node's store to the empty place another configuration names
     #[command(after_help = "Example:\n  jukinet store move --config center.toml --to \
         center-postgresql.toml\n\nThe second configuration is the first one with another [store], \
         data or ledger.\nEverything goes over: residents, history, the ledger's entries, queues, \
         counters and\nkeys. Both sides are compared by digest before the target is made a store; \
         after a failure\nit is empty. The old store stays: start the node on one of them only, and \
-        remove the other.\nExit codes: 0 moved and equal, 1 not moved (the node runs, the target is \
-        not empty), 2 bad\nconfiguration.")]
+        remove the other.\nExit codes: 0 moved and equal, 1 not moved (the node runs, the target \
+        is not empty), 2 bad\nconfiguration.")]
     Move(MoveArgs),
 }
 

@@ -162,7 +162,10 @@ fn a_configuration_that_names_no_usable_database_is_refused_with_its_line() {
         ("engine = \"postgresql\"", "store.postgresql: missing"),
         ("engine = \"oracle\"", "must be \"sqlite\" or \"postgresql\""),
         ("engine = \"postgresql\"\npostgresql = \"host=10.0.0.9 dbname=a\"", "another machine"),
-        ("engine = \"postgresql\"\npostgresql = \"host=/run dbname=a password=x\"", "password_file"),
+        (
+            "engine = \"postgresql\"\npostgresql = \"host=/run dbname=a password=x\"",
+            "password_file",
+        ),
         ("engine = \"sqlite\"\npostgresql = \"host=/run dbname=a\"", "unknown field"),
     ] {
         fs::write(&own, format!("{text}\n[store]\n{store}\n")).unwrap();

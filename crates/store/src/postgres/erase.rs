@@ -336,7 +336,8 @@ impl PostgresStore {
         dice: law::Dice<'_>,
     ) -> Result<i64, StoreError> {
         let ids: Vec<i64> = self.column_of(
-            "SELECT id FROM resident WHERE id > $1 AND id <= $2 AND epoch < $3 ORDER BY id LIMIT $4",
+            "SELECT id FROM resident WHERE id > $1 AND id <= $2 AND epoch < $3
+             ORDER BY id LIMIT $4",
             &[&after, &upto, &i32::try_from(old).unwrap_or(i32::MAX), &wide(rows_max)],
         )?;
         let epoch = self.numbers()?.epoch;
@@ -370,7 +371,7 @@ impl PostgresStore {
         rows.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
     }
 
-    /// After an older copy was put back: whatever the token can no longer open is expired, and goes.
+    /// After an older copy was put back: whatever the token can no longer open is expired and goes.
     /// Says how much that was.
     ///
     /// # Errors

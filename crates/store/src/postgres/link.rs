@@ -39,7 +39,7 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 #[derive(Clone)]
 pub struct Target {
     text: String,
-    config: Config,
+    config: Box<Config>,
 }
 
 impl PartialEq for Target {
@@ -118,7 +118,7 @@ impl Target {
             return Err(TargetError::Remote(address.to_string()));
         }
         config.application_name("jukinet").connect_timeout(CONNECT_TIMEOUT);
-        Ok(Self { text: text.to_owned(), config })
+        Ok(Self { text: text.to_owned(), config: Box::new(config) })
     }
 
     /// The same with the password of the database's user.

@@ -258,7 +258,7 @@ impl PostgresStore {
     /// that is durable is never given up.
     fn commit_group(&mut self) -> Result<u64, StoreError> {
         let held = from_sql(self.numbers()?.entries);
-        // In a transaction that already failed this fails too, where COMMIT would quietly roll back.
+        // In a transaction that failed this fails too, where COMMIT would quietly roll back.
         let number = self.link.one("SELECT pg_current_xact_id()::text", &[])?;
         let number: Option<String> = number.and_then(|row| row.try_get(0).ok());
         let number = number.ok_or_else(|| StoreError::Io("PostgreSQL: no answer".into()))?;

@@ -1,5 +1,5 @@
-//! The people one call of `apply` touches: fetched together, changed in memory, written together.
-//! Most changes come in batches of many people, and one question per change would be mostly waiting.
+//! The people whom one call of `apply` touches: fetched, changed in memory, written together.
+//! Most changes come in batches of many people; one question per change would be mostly waiting.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -85,8 +85,10 @@ impl People {
 
     fn look_up(&mut self, store: &PostgresStore, codes: &[RecordCode]) -> Result<(), StoreError> {
         let kind = IndexKind::Code.number();
-        let digests: Vec<i64> =
-            codes.iter().map(|code| store.keys.digest(Domain::Term(kind), code.expose())).collect();
+        let digests: Vec<i64> = codes
+            .iter()
+            .map(|code| store.sealing().code_digest(Domain::Term(kind), code))
+            .collect();
         let rows = store.link.query(
             "SELECT r.id, r.epoch, r.sealed FROM unnest($1::bigint[]) wanted
              JOIN term t ON t.digest = wanted AND t.kind = $2

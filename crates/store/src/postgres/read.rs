@@ -45,7 +45,7 @@ impl PostgresStore {
     /// The person with this code and the row's number.
     pub(super) fn find(&self, code: &RecordCode) -> Looked<Option<(i64, ResidentRow)>> {
         let kind = IndexKind::Code.number();
-        let digest = self.keys.digest(Domain::Term(kind), code.expose());
+        let digest = self.sealing().code_digest(Domain::Term(kind), code);
         let rows = self.rows(
             "SELECT r.id, r.epoch, r.sealed FROM term t JOIN resident r ON r.id = t.resident
              WHERE t.digest = $1 AND t.kind = $2",
@@ -78,7 +78,7 @@ impl PostgresStore {
     }
 
     fn entries_of_code(&self, code: &RecordCode, max: usize) -> Looked<Vec<OpenEntry>> {
-        let digest = self.keys.digest(Domain::Entry, code.expose());
+        let digest = self.sealing().code_digest(Domain::Entry, code);
         let (mut found, mut below) = (Vec::new(), i64::MAX);
         while found.len() < max {
             let rows = self.rows(
@@ -106,7 +106,7 @@ impl PostgresStore {
     }
 
     fn foreign_of_code(&self, code: &RecordCode, max: usize) -> Looked<Vec<(i64, ForeignEntry)>> {
-        let digest = self.keys.digest(Domain::Foreign, code.expose());
+        let digest = self.sealing().code_digest(Domain::Foreign, code);
         let (mut found, mut below) = (Vec::new(), i64::MAX);
         while found.len() < max {
             let rows = self.rows(

@@ -251,7 +251,8 @@ impl PostgresStore {
         }
         if !dropped.0.is_empty() {
             self.link.run(
-                "DELETE FROM queue_item i USING unnest($1::text[], $2::bigint[]) AS gone (name, upto)
+                "DELETE FROM queue_item i
+                 USING unnest($1::text[], $2::bigint[]) AS gone (name, upto)
                  WHERE i.destination = gone.name AND i.sequence <= gone.upto",
                 &[&dropped.0, &dropped.1],
             )?;
@@ -292,7 +293,7 @@ impl PostgresStore {
             let row = ForeignRow { subject: *subject, foreign: (*entry).clone() };
             let row = sealing.seal_foreign(numbers.foreign, &row, &mut *dice)?;
             ids.push(numbers.foreign);
-            digests.push(self.keys.digest(Domain::Foreign, subject.expose()));
+            digests.push(self.sealing().code_digest(Domain::Foreign, subject));
             cohorts.push(row.cohort.number());
             sealed.push(row.sealed);
         }
@@ -400,7 +401,7 @@ impl LeafColumns {
         self.cohorts.push(row.cohort.number());
         self.sealed.push(row.sealed);
         if let Some(code) = &leaf.subject {
-            self.digests.push(store.keys.digest(Domain::Entry, code.expose()));
+            self.digests.push(store.sealing().code_digest(Domain::Entry, code));
             self.about.push(index);
         }
         Ok(())

@@ -66,7 +66,7 @@ impl Sink for SqliteTarget {
         remove_all(&path)?;
         fs::rename(&aside, &path).map_err(io_error)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.unwrap_or_else(|| Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error)
     }
 }

@@ -97,7 +97,7 @@ impl Cluster {
             .append(true)
             .open(folder.path().join("data/postgresql.conf"))
             .unwrap();
-        write!(settings, "{SETTINGS}unix_socket_directories = '{at}'\n").unwrap();
+        writeln!(settings, "{SETTINGS}unix_socket_directories = '{at}'").unwrap();
         let mut cluster = Self { folder, guard: None };
         cluster.run();
         cluster

@@ -78,6 +78,7 @@ const EXPOSE: Power = Power {
         ("crates/store/src/row.rs", "rows, sealed before they touch the disk"),
         ("crates/store/src/register/", "the register's rows and keyed digests"),
         ("crates/store/src/model/state.rs", "keys of the model in memory"),
+        ("crates/store/src/sealing.rs", "keyed digests of codes"),
         ("crates/store/src/sqlite/", "keyed digests of the legal search keys"),
         ("crates/desk/src/shown.rs", "the one way onto a page"),
         ("crates/desk/src/paper.rs", "papers that the register's office prints"),
