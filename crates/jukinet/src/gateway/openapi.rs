@@ -106,7 +106,8 @@ fn responses(well: &str, schema: &str, refusals: &[Refusal]) -> Value {
         });
         if let Some(description) = entry.get_mut("description") {
             let before = description.as_str().filter(|text| !text.is_empty());
-            *description = json!(before.map_or(words.clone(), |text| format!("{text}; {words}")));
+            let told = before.map_or_else(|| words.clone(), |text| format!("{text}; {words}"));
+            *description = json!(told);
         }
     }
     Value::Object(all)
