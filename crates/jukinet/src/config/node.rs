@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use law::organ::Organ;
+use node::reconcile::{COMPARE_EVERY_MS, COMPARE_EVERY_MS_MAX};
 use wire::{NodeId, Role};
 
 use super::parts::{
@@ -45,6 +46,9 @@ pub struct NodeConfig {
     pub exchange: Option<WayOut>,
     /// `[sessions.…]`: bounds of held sessions.
     pub sessions: SessionConfig,
+    /// `[comparison]` `every_seconds`: how often this tier compares with the one above; at the
+    /// center, how often its register is read again. Milliseconds.
+    pub comparing_ms: u64,
     /// `[[lan]]`: terminals and feeds of this node's own LAN.
     pub lan: Vec<LanPeer>,
     /// `[feed]`: how `jukinet notice` speaks with this municipality's server.
@@ -82,6 +86,7 @@ impl NodeConfig {
         let center = CenterConfig::read(table, out);
         let exchange = if exchange_itself { None } else { WayOut::read(table, out) };
         let sessions = SessionConfig::read(table, out);
+        let comparing_ms = comparing_ms(table, out);
         let lan = LanPeer::read_all(table, out);
         let feed = match role {
             Some(Role::Municipality) => FeedConfig::read(table, out),
@@ -118,6 +123,7 @@ impl NodeConfig {
             center: center?,
             exchange,
             sessions,
+            comparing_ms,
             lan,
             feed,
         })
@@ -147,6 +153,16 @@ impl FeedConfig {
         feed.close(out);
         Some(Self { node: node?, server_pin: server_pin?, characters, token: token? })
     }
+}
+
+fn comparing_ms(table: &mut Table<'_, '_>, out: &mut Findings<'_>) -> u64 {
+    let Some(mut comparison) = table.optional_table("comparison", out) else {
+        return COMPARE_EVERY_MS;
+    };
+    let (default, max) = (COMPARE_EVERY_MS / 1_000, COMPARE_EVERY_MS_MAX / 1_000);
+    let seconds = comparison.bound("every_seconds", default, max, out);
+    comparison.close(out);
+    seconds * 1_000
 }
 
 /// The role whose nodes speak for this organ.

@@ -177,10 +177,7 @@ pub async fn serve(
 }
 
 /// The directory to begin with: the one kept, else the one that the key ceremony left.
-fn first_directory(
-    config: &NodeConfig,
-    store: &mut NodeStore,
-) -> Result<Directory, ProcessError> {
+fn first_directory(config: &NodeConfig, store: &mut NodeStore) -> Result<Directory, ProcessError> {
     let place = store_place(config)?.to_string();
     let failed = |source| ProcessError::Store { place: place.clone(), source };
     let kept =
@@ -217,13 +214,17 @@ fn maker(config: &NodeConfig, node_key: [u8; 65]) -> Result<MachineMaker, Proces
         software: concat!("jukinet/", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let center = config.center.node.clone();
+    let every_ms = config.comparing_ms;
     let make: MachineMaker = match (config.role, config.organ) {
-        (Role::Center, _) => boxed(identity, node::center::Center::new),
+        (Role::Center, _) => boxed(identity, move |identity, reads| {
+            node::center::Center::new(identity, reads).comparing_every(every_ms)
+        }),
         (Role::Agency, _) => boxed(identity, node::agency::Agency::new),
         (Role::Exchange, _) => boxed(identity, node::exchange::Exchange::new),
         (Role::Prefecture, Some(Organ::Prefecture(code))) => {
             boxed(identity, move |identity, reads| {
                 node::prefecture::Prefecture::new(identity, code, center.clone(), reads)
+                    .comparing_every(every_ms)
             })
         }
         (Role::Municipality, Some(Organ::Municipality(code))) => {
@@ -232,6 +233,7 @@ fn maker(config: &NodeConfig, node_key: [u8; 65]) -> Result<MachineMaker, Proces
             boxed(identity, move |identity, reads| {
                 let to = prefecture.clone();
                 node::municipality::Municipality::new(identity, code, to, reads)
+                    .comparing_every(every_ms)
             })
         }
         _ => return Err(ProcessError::Role(config.role)),
