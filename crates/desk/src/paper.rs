@@ -114,3 +114,24 @@ pub fn allotment(
     };
     page.render().map_err(|_| PaperError)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_is_text_and_each_letter_names_the_articles_of_its_epoch() {
+        let name = Name::parse("<script>alert(1)</script>").unwrap();
+        let address = Address::parse("国立市\"><img src=x>").unwrap();
+        let code = RecordCode::parse("12345678903").unwrap();
+        for (epoch, article) in
+            [(Epoch::Founding, "第30条の2第3項"), (Epoch::Today, "第30条の3第3項")]
+        {
+            let kind = AllotmentKind::New;
+            let letter = Allotment { kind, epoch, name: &name, address: &address, code: &code };
+            let page = allotment(&letter, "国立市", Date::parse("2026-11-22").unwrap()).unwrap();
+            assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
+            assert!(page.contains(article) && page.contains("令和8年11月22日"));
+        }
+    }
+}
