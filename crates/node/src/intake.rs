@@ -2,7 +2,7 @@
 //!
 //! The sender numbers its queue; what was applied is a durable counter in the same group as the
 //! change itself, so that a crash, a duplicate or a batch sent again changes nothing. A notice that
-//! cannot be applied is set aside with its reason (`quarantine`), and the stream goes on.
+//! cannot be applied is set aside with its reason (`set_aside`), and the stream goes on.
 
 use law::change::ChangeKind;
 use law::retention::Sequel;
@@ -15,7 +15,7 @@ use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::people::{Effect, Overlay, departed};
 use crate::ports::{Counter, Looked, Reads, Space, Write};
-use crate::quarantine::{
+use crate::set_aside::{
     self, EarlyNotices, Known, SpentReleases, Verdict, before_code, judge, unkeepable,
 };
 
@@ -54,7 +54,7 @@ impl Intake<'_> {
     ) {
         let mut staged = Outbox::new();
         let applied = self.apply(now, member, batch, reads, &mut staged).and_then(|applied| {
-            quarantine::keep(member, now, &applied.aside, reads, &mut staged)?;
+            set_aside::keep(member, now, &applied.aside, reads, &mut staged)?;
             Ok(applied)
         });
         match applied {
@@ -260,11 +260,11 @@ impl Passage<'_> {
     fn again(&mut self, sequence: u64) -> Looked<()> {
         let any = match self.applied.any_aside {
             Some(any) => any,
-            None => !self.reads.facts(Space::Quarantine, None, 1)?.is_empty(),
+            None => !self.reads.facts(Space::SetAside, None, 1)?.is_empty(),
         };
         self.applied.any_aside = Some(any);
         if any {
-            let kept = quarantine::kept_before(&self.intake.from.node, sequence, self.reads)?;
+            let kept = set_aside::kept_before(&self.intake.from.node, sequence, self.reads)?;
             self.applied.told_again.extend(kept);
         }
         Ok(())

@@ -19,7 +19,7 @@ mod people;
 pub mod ports;
 pub mod prefecture;
 mod provider;
-mod quarantine;
 mod queue;
 pub mod reconcile;
+mod set_aside;
 pub mod terminal;

@@ -68,7 +68,7 @@ pub enum Space {
     /// Residents let go, and to whom; by record code.
     Departure,
     /// Notices that could not be applied, set aside one by one; by sender and sequence.
-    Quarantine,
+    SetAside,
     /// Record codes that this municipality may still give out.
     Pool,
     /// Record codes designated once; never designated again.
@@ -86,7 +86,7 @@ impl Space {
     pub const ALL: [Self; 8] = [
         Self::Arrival,
         Self::Departure,
-        Self::Quarantine,
+        Self::SetAside,
         Self::Pool,
         Self::Issued,
         Self::Comparison,
@@ -100,7 +100,7 @@ impl Space {
         match self {
             Self::Arrival => 1,
             Self::Departure => 2,
-            Self::Quarantine => 3,
+            Self::SetAside => 3,
             Self::Pool => 4,
             Self::Issued => 5,
             Self::Comparison => 6,
@@ -115,7 +115,7 @@ impl Space {
         match self {
             Self::Arrival => "arrival",
             Self::Departure => "departure",
-            Self::Quarantine => "quarantine",
+            Self::SetAside => "set-aside",
             Self::Pool => "pool",
             Self::Issued => "issued",
             Self::Comparison => "comparison",

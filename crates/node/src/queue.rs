@@ -11,7 +11,7 @@ use crate::machine::{CallFailure, CallId};
 use crate::member::{CALL_LOST_MS, Member};
 use crate::outbox::Outbox;
 use crate::ports::{Looked, Reads, Write};
-use crate::quarantine::refused_above;
+use crate::set_aside::refused_above;
 
 /// Most items in one batch: with about 400 bytes each a batch stays far below a frame's limit.
 pub(crate) const BATCH_ITEMS_COUNT_MAX: usize = wire::limits::BATCH_NOTICES_COUNT_MAX;

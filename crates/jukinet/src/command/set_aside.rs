@@ -134,10 +134,10 @@ fn list(args: &ListArgs, talk: Talk) -> Result<Exit, Stopped> {
 /// All that stands aside, oldest first; arrivals are numbered in that order.
 fn everything(node: &NodeConfig, reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
     let mut all = Vec::new();
-    for_each(reads, Space::Quarantine, |bytes| {
+    for_each(reads, Space::SetAside, |bytes| {
         let kept = SetAsideNotice::decode(bytes).map_err(|error| failed(&error))?;
         let key = [kept.from.as_str().as_bytes(), &kept.sequence.to_be_bytes()].concat();
-        all.push(aside("refused", &kept, (Space::Quarantine, key)));
+        all.push(aside("refused", &kept, (Space::SetAside, key)));
         Ok(())
     })?;
     if node.role != Role::Municipality {

@@ -18,7 +18,7 @@ use crate::member::CALL_LOST_MS;
 use crate::outbox::Outbox;
 use crate::people::Overlay;
 use crate::ports::{FactPlace, Looked, ReadError, Reads, Space, Write};
-use crate::quarantine::release_by;
+use crate::set_aside::release_by;
 
 /// Claims under way at once.
 const CLAIMS_COUNT_MAX: usize = 16;

@@ -75,7 +75,7 @@ fn moves_in(world: &mut World, to: &str) -> String {
 }
 
 fn set_aside(world: &mut World, node: &str) -> Vec<String> {
-    let kept = world.node(node).store.facts(Space::Quarantine, None, 100).unwrap();
+    let kept = world.node(node).store.facts(Space::SetAside, None, 100).unwrap();
     let rule = |bytes: &[u8]| SetAsideNotice::decode(bytes).unwrap().rule;
     kept.iter().map(|(_, bytes)| rule(bytes)).collect()
 }

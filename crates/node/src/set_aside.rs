@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use law::change::{ChangeKind, NoticeFault};
+use law::change::{ChangeKind, ChangeNotice, NoticeFault};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::Held;
-use law::moving::needs_release;
+use law::moving::{is_overtaken, needs_release};
+use law::organ::Organ;
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
 use wire::limits::WAITING_NOTICES_COUNT_MAX;
@@ -84,18 +85,35 @@ pub(crate) fn judge(
     if known.retired {
         return Verdict::Aside("code-retired");
     }
-    if !needs_release(held, notice, today) {
-        return Verdict::Apply;
-    }
+    let needed = needs_release(held, notice, today);
     match release {
-        None => Verdict::Aside("not-released"),
-        Some(Some(body)) if body.released_at <= known.spent => Verdict::Aside("release-spent"),
-        Some(Some(body)) if admits(&body, relayed) => {
-            let stands_there = held.is_some_and(|held| held.identity.municipality == body.from);
-            if stands_there { Verdict::Apply } else { Verdict::Early }
+        None if needed => Verdict::Aside("not-released"),
+        Some(Some(body)) if admits(&body, relayed) && body.released_at > known.spent => {
+            if comes_early(member, &body, notice, held) { Verdict::Early } else { Verdict::Apply }
         }
-        Some(_) => Verdict::Aside("release-not-valid"),
+        Some(Some(body)) if needed && body.released_at <= known.spent => {
+            Verdict::Aside("release-spent")
+        }
+        Some(_) if needed => Verdict::Aside("release-not-valid"),
+        None | Some(_) => Verdict::Apply,
     }
+}
+
+/// The entry at the municipality that let the person go has not arrived here, though it will: also
+/// somebody who comes back must first have been away. A prefecture never hears of entries outside
+/// its area; there the signed word alone tells, and the center checks the whole way.
+fn comes_early(
+    member: &Member,
+    body: &ReleaseBody,
+    notice: &ChangeNotice,
+    held: Option<&Held>,
+) -> bool {
+    let heard_of = match member.identity.organ {
+        Some(Organ::Prefecture(area)) => body.from.prefecture() == area,
+        _ => true,
+    };
+    let elsewhere = held.is_some_and(|held| held.identity.municipality != body.from);
+    heard_of && elsewhere && !is_overtaken(held, notice)
 }
 
 /// The release, if the municipality it names signed it with the key that the directory pins.
@@ -291,12 +309,12 @@ pub(crate) fn keep(
     if aside.is_empty() {
         return Ok(());
     }
-    let kept = reads.facts_count(Space::Quarantine)?;
+    let kept = reads.facts_count(Space::SetAside)?;
     let room = usize::try_from(SET_ASIDE_COUNT_MAX.saturating_sub(kept)).unwrap_or(usize::MAX);
     for notice in aside.iter().take(room) {
         let value = notice.encode().map_err(|_| unkeepable())?;
         let key = key(&notice.from, notice.sequence);
-        out.write(Write::PutFact { space: Space::Quarantine, key, value });
+        out.write(Write::PutFact { space: Space::SetAside, key, value });
     }
     let mut rules: BTreeMap<(&NodeId, &str), (u64, u64)> = BTreeMap::new();
     for notice in aside {
@@ -345,7 +363,7 @@ pub(crate) fn kept_before(
     sequence: u64,
     reads: &dyn Reads,
 ) -> Looked<Option<SetAside>> {
-    let Some(bytes) = reads.fact(Space::Quarantine, &key(from, sequence))? else {
+    let Some(bytes) = reads.fact(Space::SetAside, &key(from, sequence))? else {
         return Ok(None);
     };
     let kept = SetAsideNotice::decode(&bytes).ok();

@@ -37,7 +37,7 @@ fn told(reply: Reply) -> (u64, Vec<(u64, String)>) {
 }
 
 fn kept(node: &Node) -> Vec<(u64, String)> {
-    let facts = node.store.facts(Space::Quarantine, None, 100).unwrap();
+    let facts = node.store.facts(Space::SetAside, None, 100).unwrap();
     let mut kept: Vec<_> = facts
         .iter()
         .map(|(_, bytes)| SetAsideNotice::decode(bytes).unwrap())
