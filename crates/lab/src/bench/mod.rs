@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod cascade;
 pub(crate) mod change;
 pub(crate) mod erasure;
+pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod pairs;
 pub(crate) mod people;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
 use crate::bench::{
-    BenchError, DRIFT_MAX, Options, build, change, erasure, framed, provision, recovery,
+    BenchError, DRIFT_MAX, Options, build, change, erasure, framed, import, provision, recovery,
 };
 use crate::live::country;
 
@@ -27,6 +27,9 @@ enum Bench {
     /// Erasure of one month's cohort of history rows.
     #[value(name = "B11")]
     B11,
+    /// The first load of a register of --residents.
+    #[value(name = "import")]
+    Import,
     /// Size of the binaries; with --cold, the time of a build from nothing.
     #[value(name = "build")]
     Build,
@@ -34,7 +37,8 @@ enum Bench {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  \
-        jukilab bench build --cold\n\nA country of real processes is raised on loopback for each \
+        jukilab bench B8 --changes 20000\n  jukilab bench B11 --changes 240000\n  jukilab bench \
+        import --residents 1000000\n  jukilab bench build --cold\n\nA country of real processes is raised on loopback for each \
         run and removed after it; set\nJUKILAB_DIR to keep its files on another disk. Exit \
         codes: 0 figures, 1 no figures,\n3 a wrong answer: the run is void.")]
 pub(crate) struct Arguments {
@@ -114,6 +118,7 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchErro
         Bench::B5 => framed("B5", |say| change::run(&options, say), say),
         Bench::B8 => framed("B8", |say| recovery::run(&options, say), say),
         Bench::B11 => framed("B11", |say| erasure::run(&options, say), say),
+        Bench::Import => framed("import", |say| import::run(&options, say), say),
         Bench::Build => {
             let jukinet = arguments.jukinet.as_deref();
             framed("build", |say| build::run(jukinet, arguments.cold, say), say)

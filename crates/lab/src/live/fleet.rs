@@ -273,19 +273,9 @@ impl Fleet {
         }
     }
 
-    /// Whether a node's process is there.
-    pub(crate) fn runs(&mut self, node: &str) -> bool {
-        self.running.get_mut(node).is_some_and(|child| matches!(child.try_wait(), Ok(None)))
-    }
-
     /// Waits a moment for a node to be gone: a session breaks a little before its process is.
     pub(crate) fn gone(&mut self, node: &str, patience: Duration) -> bool {
         self.running.get_mut(node).is_none_or(|child| wait(child, patience).is_some())
-    }
-
-    /// The process of a node.
-    pub(crate) fn process(&self, node: &str) -> Option<u32> {
-        self.running.get(node).map(Child::id)
     }
 
     /// Kills a node with SIGKILL.

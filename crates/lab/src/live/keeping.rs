@@ -1,6 +1,7 @@
 //! What a node has kept, read from its own files with its own token: the store beside the running
 //! process, and the published ledger.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,6 +103,11 @@ impl Keeping {
 
     pub(crate) fn reads(&self) -> &dyn Reads {
         self.store.reads()
+    }
+
+    /// Bytes of the database by table and index.
+    pub(crate) fn bytes_by_table(&self) -> Result<BTreeMap<String, u64>, LiveError> {
+        self.store.bytes_by_table().map_err(|error| fault(&self.node, &error))
     }
 
     /// Checks everything the store holds.

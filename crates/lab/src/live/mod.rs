@@ -14,6 +14,7 @@ pub(crate) mod fleet;
 pub(crate) mod identity;
 pub(crate) mod keeping;
 pub(crate) mod line;
+pub(crate) mod loading;
 pub(crate) mod machine;
 pub(crate) mod operator;
 pub(crate) mod place;

@@ -142,27 +142,6 @@ pub(crate) fn pin(file: &Path) -> Result<String, LiveError> {
     Ok(text.trim_end().to_owned())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dotted_names_are_found_and_what_is_missing_is_named() {
-        let config = Config {
-            file: PathBuf::from("agency-1.toml"),
-            table: "node = \"agency-1\"\n[server]\naddress = \"127.0.0.1:7\"\npin = \"AAEC\""
-                .parse()
-                .unwrap(),
-        };
-        assert_eq!(config.node("node").unwrap().as_str(), "agency-1");
-        assert_eq!(config.address("server.address").unwrap().port(), 7);
-        assert_eq!(config.bytes("server.pin").unwrap(), [0, 1, 2]);
-        assert!(config.bytes::<4>("server.pin").is_err());
-        let missing = config.text("feed.token.file").unwrap_err().to_string();
-        assert!(missing.contains("feed.token.file"), "{missing}");
-    }
-}
-
 /// The keys for terms of a running node, read beside its token and never written.
 struct BesideToken(PathBuf);
 
@@ -186,4 +165,25 @@ impl RetentionShelf for BesideToken {
     }
 
     fn fill(&self, _: &mut [u8]) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_names_are_found_and_what_is_missing_is_named() {
+        let config = Config {
+            file: PathBuf::from("agency-1.toml"),
+            table: "node = \"agency-1\"\n[server]\naddress = \"127.0.0.1:7\"\npin = \"AAEC\""
+                .parse()
+                .unwrap(),
+        };
+        assert_eq!(config.node("node").unwrap().as_str(), "agency-1");
+        assert_eq!(config.address("server.address").unwrap().port(), 7);
+        assert_eq!(config.bytes("server.pin").unwrap(), [0, 1, 2]);
+        assert!(config.bytes::<4>("server.pin").is_err());
+        let missing = config.text("feed.token.file").unwrap_err().to_string();
+        assert!(missing.contains("feed.token.file"), "{missing}");
+    }
 }
