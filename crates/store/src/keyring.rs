@@ -44,6 +44,8 @@ pub(crate) struct Keyring {
     source: Arc<dyn KeySource + Send + Sync>,
     /// Cohorts before this month are gone for good.
     erased_before: Cell<Month>,
+    /// Keys drawn in the open group: gone when it is given up.
+    fresh: RefCell<Vec<Term>>,
     rows: RefCell<BTreeMap<u32, Arc<Aes256Gcm>>>,
     cohorts: RefCell<BTreeMap<Month, Arc<Aes256Gcm>>>,
 }
@@ -89,6 +91,7 @@ impl Keyring {
             epoch: Cell::new(1),
             source: source.share(),
             erased_before: Cell::new(Month::from_number(0)),
+            fresh: RefCell::default(),
             rows: RefCell::default(),
             cohorts: RefCell::default(),
         })
@@ -175,6 +178,7 @@ impl Keyring {
         }
         let (key, wrapped) = self.draw(&row_term(epoch), dice)?;
         table.keep_named(&row_key_name(epoch), &wrapped)?;
+        self.fresh.borrow_mut().push(Term::Row(epoch));
         let cipher = Arc::new(key.cipher());
         self.rows.borrow_mut().insert(epoch, Arc::clone(&cipher));
         Ok(cipher)
@@ -209,6 +213,7 @@ impl Keyring {
         }
         let (key, wrapped) = self.draw(&cohort_term(month), dice)?;
         table.keep_wrapped(month, &wrapped)?;
+        self.fresh.borrow_mut().push(Term::Cohort(month));
         Ok(self.remember(month, &key))
     }
 
@@ -264,7 +269,8 @@ impl Keyring {
     ) -> Result<usize, StoreError> {
         let (mut destroyed, erased_before) = (0, self.erased_before.get());
         for name in self.source.retention_names().map_err(key_error)? {
-            let over = match Term::parse(&name) {
+            let term = Term::parse(&name);
+            let over = match term {
                 Some(Term::Cohort(month)) => month < erased_before,
                 Some(Term::Row(of)) => {
                     of < epoch && table.named(&row_key_name(of)).map_err(from_read)?.is_none()
@@ -272,11 +278,11 @@ impl Keyring {
                 None => false,
             };
             if over {
+                term.into_iter().for_each(|term| self.forget(term));
                 self.source.retention_destroy(&name).map_err(key_error)?;
                 destroyed += 1;
             }
         }
-        self.forget_cohorts();
         Ok(destroyed)
     }
 
@@ -290,11 +296,19 @@ impl Keyring {
         cipher
     }
 
-    /// Forget the keys of terms in memory: after a rollback (a key drawn in the group is gone) and
-    /// after an erasure.
-    pub(crate) fn forget_cohorts(&self) {
-        self.cohorts.borrow_mut().clear();
-        self.rows.borrow_mut().clear();
+    /// Forget the keys that were drawn in a group which was given up. The others stay: a device that
+    /// is away for a while must not take away what is open already.
+    pub(crate) fn forget_fresh(&self) {
+        for term in self.fresh.take() {
+            self.forget(term);
+        }
+    }
+
+    fn forget(&self, term: Term) {
+        match term {
+            Term::Cohort(month) => self.cohorts.borrow_mut().remove(&month).is_some(),
+            Term::Row(epoch) => self.rows.borrow_mut().remove(&epoch).is_some(),
+        };
     }
 }
 

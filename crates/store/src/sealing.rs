@@ -89,7 +89,7 @@ impl Sealing<'_> {
         cohort: i32,
         sealed: &[u8],
     ) -> Looked<HistoryRow> {
-        self.open_in_cohort(&history_place(id, resident), cohort, sealed)
+        self.open_in_cohort(&history_place(id, resident), cohort, sealed)?
             .and_then(|plain| decode_history(&plain).ok())
             .ok_or(ReadError::Sealed { table: "history" })
     }
@@ -107,7 +107,7 @@ impl Sealing<'_> {
     }
 
     pub(crate) fn open_entry(&self, index: i64, cohort: i32, sealed: &[u8]) -> Looked<EntryRow> {
-        self.open_in_cohort(&entry_place(index), cohort, sealed)
+        self.open_in_cohort(&entry_place(index), cohort, sealed)?
             .and_then(|plain| EntryRow::decode(&plain).ok())
             .ok_or(ReadError::Sealed { table: "entry" })
     }
@@ -130,7 +130,7 @@ impl Sealing<'_> {
     }
 
     pub(crate) fn open_foreign(&self, id: i64, cohort: i32, sealed: &[u8]) -> Looked<ForeignRow> {
-        self.open_in_cohort(&foreign_place(id), cohort, sealed)
+        self.open_in_cohort(&foreign_place(id), cohort, sealed)?
             .and_then(|plain| ForeignRow::decode(&plain).ok())
             .ok_or(ReadError::Sealed { table: "foreign_entry" })
     }
@@ -194,9 +194,10 @@ impl Sealing<'_> {
         place: &[u8],
         cohort: i32,
         sealed: &[u8],
-    ) -> Option<Zeroizing<Vec<u8>>> {
-        let cipher = self.keys.cohort(self.table, Month::from_number(cohort)).ok().flatten()?;
-        seal::open(&cipher, place, sealed).ok()
+    ) -> Looked<Option<Zeroizing<Vec<u8>>>> {
+        // A token that does not answer is no damage to the row.
+        let cipher = self.keys.cohort(self.table, Month::from_number(cohort))?;
+        Ok(cipher.and_then(|cipher| seal::open(&cipher, place, sealed).ok()))
     }
 
     fn seal_in_cohort(

@@ -130,6 +130,42 @@ fn an_extractable_key_is_refused() {
 }
 
 #[test]
+fn a_destroyed_key_for_a_term_opens_nothing_more() {
+    in_softhsm("pkcs11::inside_a_destroyed_key_for_a_term_opens_nothing_more");
+}
+
+#[test]
+#[ignore = "started by a_destroyed_key_for_a_term_opens_nothing_more"]
+fn inside_a_destroyed_key_for_a_term_opens_nothing_more() {
+    let token = open(&module());
+    for name in ["cohort-2031-11", "row-2026"] {
+        token.retention_create(name).unwrap();
+        token.retention_create(name).unwrap();
+    }
+    assert_eq!(token.retention_names().unwrap(), ["cohort-2031-11", "row-2026"]);
+    let wrapped = token.retention_wrap("cohort-2031-11", b"a key", [1; 12]).unwrap();
+    assert_eq!(token.retention_unwrap("cohort-2031-11", &wrapped).unwrap().as_slice(), b"a key");
+    assert!(matches!(
+        token.retention_unwrap("row-2026", &wrapped),
+        Err(TokenError::RetentionRefused { .. })
+    ));
+    token.retention_destroy("cohort-2031-11").unwrap();
+    token.retention_destroy("cohort-2031-11").unwrap();
+    let again = open(&module());
+    for token in [&token, &again] {
+        assert!(matches!(
+            token.retention_unwrap("cohort-2031-11", &wrapped),
+            Err(TokenError::RetentionGone { .. })
+        ));
+        assert_eq!(token.retention_names().unwrap(), ["row-2026"]);
+    }
+    // A key of the same name made anew is another key.
+    token.retention_create("cohort-2031-11").unwrap();
+    assert!(token.retention_unwrap("cohort-2031-11", &wrapped).is_err());
+    assert!(token.retention_create("no such name").is_err());
+}
+
+#[test]
 #[ignore = "started by keys_sign_and_wrap_inside_the_device"]
 fn inside_keys_sign_and_wrap() {
     let token = open(&module());

@@ -251,7 +251,7 @@ impl PostgresStore {
         }
         self.link.set_in_group(false);
         self.numbers.set(None);
-        self.keys.forget_cohorts();
+        self.keys.forget_fresh();
     }
 
     /// Commit, and when the answer is lost with the line, ask the server for the outcome: a group

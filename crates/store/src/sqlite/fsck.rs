@@ -6,7 +6,6 @@ use super::SqliteStore;
 use crate::check::check;
 use crate::fsck::FsckReport;
 use crate::schema::store_error;
-use crate::sealing::Sealing;
 
 impl SqliteStore {
     /// Check everything: SQLite's own structures, every row and index term, queues, cohorts, and
@@ -23,8 +22,7 @@ impl SqliteStore {
         if alone {
             self.db.execute_batch("BEGIN DEFERRED").map_err(store_error)?;
         }
-        let sealing = Sealing { keys: &self.keys, table: &self.db };
-        let report = check(&self.db, &sealing, &self.published, note);
+        let report = check(&self.db, &self.sealing(), &self.published, note);
         if alone {
             self.db.execute_batch("COMMIT").map_err(store_error)?;
         }

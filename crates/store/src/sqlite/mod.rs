@@ -24,7 +24,6 @@ use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
 use rusqlite::{Connection, OptionalExtension};
 
 pub(crate) use target::SqliteTarget;
-pub(crate) use write::{entry_without_time, history_of_no_one};
 
 use crate::keyring::{KeyTable as _, Keyring};
 use crate::keys::KeySource;
@@ -32,6 +31,7 @@ use crate::ledger_files::{LedgerDirectory, io_error};
 use crate::places::{EPOCH_NAME, ORIGIN_NAME};
 use crate::published::{Published, read_only};
 use crate::schema::{self, Access, store_error};
+use crate::sealing::Sealing;
 
 /// Where the open group stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,10 @@ impl SqliteStore {
         entries_held(&self.db)
     }
 
+    fn sealing(&self) -> Sealing<'_> {
+        Sealing { keys: &self.keys, table: &self.db }
+    }
+
     fn require_idle(&self) -> Result<(), StoreError> {
         if self.access == Access::ReadOnly {
             return Err(read_only());
@@ -191,7 +195,7 @@ impl SqliteStore {
             // A failure here leaves the transaction open, and `begin` refuses to go on with it.
             let _ = self.db.execute_batch("ROLLBACK");
         }
-        self.keys.forget_cohorts();
+        self.keys.forget_fresh();
     }
 }
 

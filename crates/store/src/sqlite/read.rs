@@ -17,10 +17,6 @@ use crate::row::{EntryRow, ForeignRow, ResidentRow, decode_history};
 use crate::schema::{from_sql, read_error, to_sql};
 use crate::seal;
 
-/// Name of the number of residents who are not removed, kept beside the rows so that the
-/// heartbeat's count costs nothing.
-pub(super) const RESIDENTS_NAME: &str = "residents";
-
 /// A row of a table whose rows belong to cohorts: key, second key, cohort, sealed.
 type CohortRow = (i64, i64, i32, Vec<u8>);
 
@@ -46,16 +42,10 @@ impl SqliteStore {
 
     /// Open a row of (id, epoch, sealed).
     pub(super) fn resident_in(&self, row: &Row<'_>) -> Looked<(i64, ResidentRow)> {
-        let sealed = ReadError::Sealed { table: "resident" };
         let id: i64 = row.get(0).map_err(read_error)?;
         let epoch: u32 = row.get(1).map_err(read_error)?;
         let bytes = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
-        let Some(cipher) = self.keys.row(&self.db, epoch)? else { return Err(sealed) };
-        let plain = seal::open(&cipher, &resident_place(id, epoch), bytes);
-        match plain.map(|plain| ResidentRow::decode(&plain)) {
-            Ok(Ok(found)) => Ok((id, found)),
-            _ => Err(sealed),
-        }
+        Ok((id, self.sealing().open_resident(id, epoch, bytes)?))
     }
 
     /// The person's code and the codes the person had before.
@@ -72,33 +62,12 @@ impl SqliteStore {
     }
 
     pub(super) fn open_entry(&self, index: i64, cohort: i32, sealed: &[u8]) -> Looked<EntryRow> {
-        self.open_in_cohort("entry", &index.to_be_bytes(), cohort, sealed)
-            .and_then(|plain| EntryRow::decode(&plain).ok())
-            .ok_or(ReadError::Sealed { table: "entry" })
+        self.sealing().open_entry(index, cohort, sealed)
     }
 
     pub(super) fn open_history(&self, row: &CohortRow) -> Looked<HistoryRow> {
         let (id, resident, cohort, sealed) = row;
-        self.open_in_cohort("history", &history_key(*id, *resident), *cohort, sealed)
-            .and_then(|plain| decode_history(&plain).ok())
-            .ok_or(ReadError::Sealed { table: "history" })
-    }
-
-    pub(super) fn open_foreign(&self, id: i64, cohort: i32, sealed: &[u8]) -> Looked<ForeignRow> {
-        self.open_in_cohort("foreign_entry", &id.to_be_bytes(), cohort, sealed)
-            .and_then(|plain| ForeignRow::decode(&plain).ok())
-            .ok_or(ReadError::Sealed { table: "foreign_entry" })
-    }
-
-    fn open_in_cohort(
-        &self,
-        table: &str,
-        key: &[u8],
-        cohort: i32,
-        sealed: &[u8],
-    ) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        let cipher = self.keys.cohort(&self.db, Month::from_number(cohort)).ok().flatten()?;
-        seal::open(&cipher, &seal::place(table, key), sealed).ok()
+        self.sealing().open_history(*id, *resident, *cohort, sealed)
     }
 
     fn entries_of_code(&self, code: &RecordCode, max: usize) -> Looked<Vec<OpenEntry>> {
@@ -140,7 +109,7 @@ impl SqliteStore {
             let id: i64 = row.get(0).map_err(read_error)?;
             let cohort: i32 = row.get(1).map_err(read_error)?;
             let sealed = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
-            let opened = self.open_foreign(id, cohort, sealed)?;
+            let opened = self.sealing().open_foreign(id, cohort, sealed)?;
             if opened.subject == *code {
                 found.push((id, opened.foreign));
             }
@@ -323,34 +292,6 @@ fn open(index: i64, row: EntryRow) -> OpenEntry {
 
 pub(super) fn cohort_row(row: &Row<'_>) -> rusqlite::Result<CohortRow> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
-
-pub(super) fn resident_place(id: i64, epoch: u32) -> Vec<u8> {
-    let mut key = id.to_be_bytes().to_vec();
-    key.extend_from_slice(&epoch.to_be_bytes());
-    seal::place("resident", &key)
-}
-
-/// The person is part of the place: a row moved to another person does not open.
-pub(super) fn history_key(id: i64, resident: i64) -> Vec<u8> {
-    let mut key = id.to_be_bytes().to_vec();
-    key.extend_from_slice(&resident.to_be_bytes());
-    key
-}
-
-pub(super) fn queue_place(destination: &str, sequence: i64) -> Vec<u8> {
-    let mut key = sequence.to_be_bytes().to_vec();
-    key.extend_from_slice(destination.as_bytes());
-    seal::place("queue_item", &key)
-}
-
-pub(crate) fn counter_name(counter: &Counter) -> String {
-    match counter {
-        Counter::AppliedFrom(node) => format!("applied-from/{}", node.as_str()),
-        Counter::Feed => "feed".into(),
-        Counter::DirectorySerial => "directory-serial".into(),
-        Counter::Disclosed => "disclosed".into(),
-    }
 }
 
 /// `max` rows and `more`, as SQLite counts.
