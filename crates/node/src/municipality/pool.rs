@@ -55,7 +55,7 @@ impl Stock {
         reads: &dyn Reads,
         out: &mut Outbox,
     ) {
-        let due = *self.next_look.get_or_insert(now.plus_ms(FIRST_LOOK_MS));
+        let due = *self.next_look.get_or_insert_with(|| now.plus_ms(FIRST_LOOK_MS));
         if self.in_flight.is_some_and(|(_, until)| now >= until) {
             self.in_flight = None;
         }

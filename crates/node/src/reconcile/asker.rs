@@ -232,7 +232,7 @@ impl Asking {
         }
     }
 
-    /// The next call of this municipality's round.
+    /// Where this municipality's round goes from here.
     fn go_on(
         &mut self,
         member: &mut Member,
@@ -273,19 +273,31 @@ impl Asking {
             }
             _ => {}
         }
+        self.say(member, (now, here.to), (municipality, key, queued), out);
+    }
+
+    /// The next call of this municipality's round, or the signature under it.
+    fn say(
+        &mut self,
+        member: &mut Member,
+        (now, to): (Timestamp, &NodeId),
+        (municipality, key, queued): (LocalGovernmentCode, Key, u64),
+        out: &mut Outbox,
+    ) {
+        let Some(round) = self.rounds.get(&municipality) else { return };
         let until = now.plus_ms(CALL_LOST_MS);
         let (call, sign) = match &round.stage {
             Stage::Resting | Stage::Waiting { .. } => return,
             Stage::Asking { ranges, .. } => {
                 let call = member.call_id();
                 let ranges = ranges.clone();
-                out.compare(call, here.to.clone(), Compare { municipality, key, ranges });
+                out.compare(call, to.clone(), Compare { municipality, key, ranges });
                 (Some(call), None)
             }
             Stage::Looking { suspects } => {
                 let call = member.call_id();
                 let persons = suspects.clone();
-                out.suspect(call, here.to.clone(), Suspicion { municipality, key, persons });
+                out.suspect(call, to.clone(), Suspicion { municipality, key, persons });
                 (Some(call), None)
             }
             Stage::Repairing { repairs } => {

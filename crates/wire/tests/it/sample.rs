@@ -301,6 +301,28 @@ pub(crate) fn requests() -> Vec<Request> {
     ]
 }
 
+/// Those about codes and comparisons.
+fn later_replies() -> Vec<Reply> {
+    vec![
+        Reply::Pool(Pool { request: [0x31; 16], codes: vec![code()] }),
+        Reply::CodeTaken(CodeTaken { request: [0x32; 16], code: code() }),
+        Reply::Compared(Compared {
+            parts: vec![RangeDigest { depth: 1, prefix: 5 << 60, count: 4_383, digest: 3 }],
+            persons: vec![RangePersons {
+                depth: 3,
+                prefix: 0x5c1 << 52,
+                persons: vec![PersonDigest { place: 0x5c12 << 48, digest: 8 }],
+            }],
+        }),
+        Reply::Suspected(vec![
+            Standing { place: 0x5c12, digest: Some(8), code: None },
+            Standing { place: 0x5c13, digest: Some(9), code: Some(code()) },
+            Standing { place: 0x5c14, digest: None, code: None },
+        ]),
+        Reply::Repaired { applied: true },
+    ]
+}
+
 /// One of each kind, as [`requests`].
 pub(crate) fn replies() -> Vec<Reply> {
     let rejected = FeedVerdict::Rejected {
@@ -346,22 +368,6 @@ pub(crate) fn replies() -> Vec<Reply> {
         }),
         Reply::MoveReleased(release()),
         Reply::MoveRefused,
-        Reply::Pool(Pool { request: [0x31; 16], codes: vec![code()] }),
-        Reply::CodeTaken(CodeTaken { request: [0x32; 16], code: code() }),
-        Reply::Compared(Compared {
-            parts: vec![RangeDigest { depth: 1, prefix: 5 << 60, count: 4_383, digest: 3 }],
-            persons: vec![RangePersons {
-                depth: 3,
-                prefix: 0x5c1 << 52,
-                persons: vec![PersonDigest { place: 0x5c12 << 48, digest: 8 }],
-            }],
-        }),
-        Reply::Suspected(vec![
-            Standing { place: 0x5c12, digest: Some(8), code: None },
-            Standing { place: 0x5c13, digest: Some(9), code: Some(code()) },
-            Standing { place: 0x5c14, digest: None, code: None },
-        ]),
-        Reply::Repaired { applied: true },
         Reply::View(ResidentView {
             code: code(),
             period_from: date("2008-10-21"),
@@ -384,6 +390,6 @@ pub(crate) fn replies() -> Vec<Reply> {
 
 pub(crate) fn frames() -> Vec<Frame> {
     let requests = requests().into_iter().map(FrameBody::Request);
-    let replies = replies().into_iter().map(FrameBody::Reply);
+    let replies = replies().into_iter().chain(later_replies()).map(FrameBody::Reply);
     requests.chain(replies).map(|body| Frame { id: 7, body }).collect()
 }
