@@ -5,6 +5,7 @@
 //! Who is trusted: clients whose key the configuration pins, for what `law` and the server let a
 //! register system say. HTTP ends here, on the municipal LAN; behind it is jukinet/1.
 
+mod codes;
 pub mod openapi;
 mod refusal;
 mod rows;
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -22,7 +23,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use law::character::CharacterTable;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use wire::{FeedBatch, FeedOutcome, FeedVerdict, NodeId, Reply, Request, Role};
 
@@ -41,8 +42,8 @@ use rows::{Batch, Whole};
 pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A body comes over a LAN.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long one batch may take: it is durable at the CS when it is answered.
-const BATCH_PATIENCE: Duration = Duration::from_secs(30);
+/// How long one call may take: what it asks is durable at the CS when it is answered.
+const CALL_PATIENCE: Duration = Duration::from_secs(30);
 /// Whether the server can be reached shows at once or not at all.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -110,6 +111,7 @@ pub fn identity(config: &GatewayConfig) -> Result<Identity, GatewayError> {
 fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/change-batches", post(change_batches))
+        .route("/v1/record-codes", post(record_codes))
         .route("/v1/health", get(health))
         .route("/openapi.json", get(document))
         .fallback(|| async { sealed(Refusal::NoSuchPath.response(&[])) })
@@ -133,13 +135,24 @@ async fn change_batches(
     request: HttpRequest,
 ) -> Response {
     let answered = gateway.batch(&client, request).await;
-    sealed(answered.unwrap_or_else(|whole| {
-        tracing::info!(event = "batch-refused", client = %client.0, rule = whole.refusal.rule());
-        let mut place: Vec<(&'static str, Value)> = Vec::new();
-        place.extend(whole.row.map(|row| ("row", json!(row))));
-        place.extend(whole.field.map(|field| ("field", json!(field))));
-        whole.refusal.response(&place)
-    }))
+    sealed(answered.unwrap_or_else(|whole| refused(&client, whole)))
+}
+
+async fn record_codes(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(client): Extension<ClientName>,
+    request: HttpRequest,
+) -> Response {
+    let answered = gateway.record_code(&client, request).await;
+    sealed(answered.unwrap_or_else(|whole| refused(&client, whole)))
+}
+
+fn refused(client: &ClientName, whole: Whole) -> Response {
+    tracing::info!(event = "refused", client = %client.0, rule = whole.refusal.rule());
+    let mut place: Vec<(&'static str, Value)> = Vec::new();
+    place.extend(whole.row.map(|row| ("row", json!(row))));
+    place.extend(whole.field.map(|field| ("field", json!(field))));
+    whole.refusal.response(&place)
 }
 
 async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -154,14 +167,56 @@ async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 impl Gateway {
-    async fn batch(&self, client: &ClientName, request: HttpRequest) -> Result<Response, Whole> {
+    /// The body of a request, and the client's one place while it is answered.
+    async fn enter(
+        &self,
+        client: &ClientName,
+        request: HttpRequest,
+        bytes_max: usize,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Whole> {
         let place = self.places.iter().find(|(name, _)| *name == client.0);
         let place = place.map(|(_, place)| Arc::clone(place)).ok_or(Refusal::Busy)?;
-        let _turn = place.try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        let turn = place.try_acquire_owned().map_err(|_| Refusal::Busy)?;
         if !is_json(request.headers()) {
             return Err(Refusal::NotJson.into());
         }
-        let body = body(request.into_body()).await?;
+        match timeout(BODY_TIMEOUT, to_bytes(request.into_body(), bytes_max)).await {
+            Ok(Ok(bytes)) => Ok((bytes, turn)),
+            Ok(Err(_)) => Err(Refusal::TooLarge.into()),
+            Err(_) => Err(Refusal::TooSlow.into()),
+        }
+    }
+
+    async fn record_code(
+        &self,
+        client: &ClientName,
+        request: HttpRequest,
+    ) -> Result<Response, Whole> {
+        let (body, _turn) = self.enter(client, request, codes::BODY_BYTES_MAX).await?;
+        let asked = codes::read(&body)?;
+        let number = asked.request;
+        match self.call(Request::TakeCode(asked)).await? {
+            Reply::CodeTaken(taken) if taken.request == number => {
+                tracing::info!(event = "code-taken", client = %client.0);
+                Ok(refusal::json(StatusCode::OK, &codes::answer(&taken)))
+            }
+            Reply::Unavailable { reason } if reason == "pool-empty" => {
+                Err(Refusal::PoolEmpty.into())
+            }
+            Reply::Unavailable { .. } => Err(Refusal::ServerUnavailable.into()),
+            _ => Err(Refusal::ServerRefuses.into()),
+        }
+    }
+
+    async fn call(&self, request: Request) -> Result<Reply, Whole> {
+        self.caller.call(&self.server, request, CALL_PATIENCE).await.map_err(|failure| {
+            tracing::warn!(event = "server-failed", %failure);
+            of_failure(&failure).into()
+        })
+    }
+
+    async fn batch(&self, client: &ClientName, request: HttpRequest) -> Result<Response, Whole> {
+        let (body, _turn) = self.enter(client, request, BODY_BYTES_MAX).await?;
         let batch = rows::read(&body, self.characters.as_deref())?;
         drop(body);
         let Batch { id, numbers, rows, faults } = batch;
@@ -194,11 +249,7 @@ impl Gateway {
         let reply = if rows.is_empty() {
             Reply::FeedResult(Vec::new())
         } else {
-            let request = Request::Feed(FeedBatch { rows });
-            self.caller.call(&self.server, request, BATCH_PATIENCE).await.map_err(|failure| {
-                tracing::warn!(event = "server-failed", %failure);
-                of_failure(&failure)
-            })?
+            self.call(Request::Feed(FeedBatch { rows })).await?
         };
         match reply {
             Reply::FeedResult(outcomes) if outcomes.len() == sent => {
@@ -225,14 +276,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = text.and_then(|text| text.split(';').next()).unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("application/json")
-}
-
-async fn body(body: Body) -> Result<axum::body::Bytes, Whole> {
-    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Refusal::TooLarge.into()),
-        Err(_) => Err(Refusal::TooSlow.into()),
-    }
 }
 
 fn rejected(fault: RowFault) -> FeedVerdict {

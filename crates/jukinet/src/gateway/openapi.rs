@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use wire::limits::{ADDRESS_BYTES_MAX, FEED_ROWS_COUNT_MAX, NAME_BYTES_MAX};
 
 use super::BODY_BYTES_MAX;
+use super::codes::REQUEST_DIGITS;
 use super::refusal::Refusal;
 use super::rows::{BATCH_ID_BYTES_MAX, FIELDS, Kind};
 
@@ -20,6 +21,18 @@ const OF_BATCHES: &[Refusal] = &[
     Refusal::TooManyRows,
     Refusal::NoRows,
     Refusal::SurplusField,
+    Refusal::ServerUnavailable,
+    Refusal::ServerRefuses,
+    Refusal::OutcomeUnknown,
+];
+const OF_CODES: &[Refusal] = &[
+    Refusal::Busy,
+    Refusal::NotJson,
+    Refusal::TooLarge,
+    Refusal::TooSlow,
+    Refusal::Malformed,
+    Refusal::RequestId,
+    Refusal::PoolEmpty,
     Refusal::ServerUnavailable,
     Refusal::ServerRefuses,
     Refusal::OutcomeUnknown,
@@ -41,6 +54,7 @@ pub fn document() -> Value {
         },
         "paths": {
             "/v1/change-batches": { "post": batches() },
+            "/v1/record-codes": { "post": record_codes() },
             "/v1/health": { "get": health() },
             "/openapi.json": { "get": {
                 "operationId": "document",
@@ -51,6 +65,8 @@ pub fn document() -> Value {
         },
         "components": {
             "schemas": {
+                "CodeRequest": code_request(),
+                "CodeTaken": code_taken(),
                 "Batch": batch(),
                 "Row": row(),
                 "Outcomes": outcomes(),
@@ -74,6 +90,41 @@ fn batches() -> Value {
         "requestBody": { "required": true, "content": { "application/json": {
             "schema": { "$ref": "#/components/schemas/Batch" } } } },
         "responses": responses("Every row with what became of it", "Outcomes", OF_BATCHES),
+    })
+}
+
+fn record_codes() -> Value {
+    json!({
+        "operationId": "takeCode",
+        "summary": "Take a record code for a resident who has none",
+        "description": "The codes are those that the center designated at random for this \
+            municipality (法30条の7). The same request brings the same code, until the code stands \
+            in a record.",
+        "requestBody": { "required": true, "content": { "application/json": {
+            "schema": { "$ref": "#/components/schemas/CodeRequest" } } } },
+        "responses": responses("The code", "CodeTaken", OF_CODES),
+    })
+}
+
+fn code_request() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["request"],
+        "properties": { "request": { "type": "string",
+            "pattern": format!("^[0-9a-f]{{{REQUEST_DIGITS}}}$"),
+            "description": "A random number of the client's, new for each resident" } },
+    })
+}
+
+fn code_taken() -> Value {
+    json!({
+        "type": "object",
+        "required": ["request", "record_code"],
+        "properties": {
+            "request": { "type": "string" },
+            "record_code": { "type": "string", "pattern": "^[0-9]{11}$" },
+        },
     })
 }
 

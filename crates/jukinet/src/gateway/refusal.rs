@@ -22,6 +22,9 @@ pub(crate) enum Refusal {
     BatchId,
     TooManyRows,
     NoRows,
+    RequestId,
+    /// The center has to designate codes first.
+    PoolEmpty,
     /// A row holds more than a notice has.
     SurplusField,
     ServerUnavailable,
@@ -40,7 +43,7 @@ struct Words {
 
 impl Refusal {
     #[cfg(test)]
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::NoSuchPath,
         Self::Busy,
         Self::NotJson,
@@ -50,6 +53,8 @@ impl Refusal {
         Self::BatchId,
         Self::TooManyRows,
         Self::NoRows,
+        Self::RequestId,
+        Self::PoolEmpty,
         Self::SurplusField,
         Self::ServerUnavailable,
         Self::ServerRefuses,
@@ -77,6 +82,8 @@ impl Refusal {
             Self::BatchId => (StatusCode::BAD_REQUEST, "batch-id"),
             Self::TooManyRows => (StatusCode::PAYLOAD_TOO_LARGE, "too-many-rows"),
             Self::NoRows => (StatusCode::BAD_REQUEST, "no-rows"),
+            Self::RequestId => (StatusCode::BAD_REQUEST, "request-id"),
+            Self::PoolEmpty => (StatusCode::SERVICE_UNAVAILABLE, "pool-empty"),
             Self::SurplusField => (StatusCode::UNPROCESSABLE_ENTITY, "surplus-field"),
             Self::ServerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::ServerRefuses => (StatusCode::BAD_GATEWAY, "server-refuses"),
@@ -109,6 +116,14 @@ impl Refusal {
             ),
             Self::TooManyRows => ("バッチを分けてください。", "send smaller batches"),
             Self::NoRows => ("1行以上を送ってください。", "send at least one row"),
+            Self::RequestId => (
+                "request は16進小文字32桁です。人ごとに新しい値を使ってください。",
+                "request is 32 digits of 0-9 and a-f, a new one for each resident",
+            ),
+            Self::PoolEmpty => (
+                "センターからの指定を待って、同じ要求を再送してください。",
+                "wait for the center to designate codes, then send the same request again",
+            ),
             Self::SurplusField => (
                 "本人確認情報と変更情報の項目だけを送ってください。バッチ全体を受け付けていません。",
                 "send the items of a notice and nothing else; nothing of the batch was taken",
@@ -149,7 +164,10 @@ impl Refusal {
         body.insert("refusal".to_owned(), refusal);
         body.extend(place.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let mut response = json(status, &Value::Object(body));
-        if matches!(self, Self::Busy | Self::ServerUnavailable | Self::OutcomeUnknown) {
+        if matches!(
+            self,
+            Self::Busy | Self::PoolEmpty | Self::ServerUnavailable | Self::OutcomeUnknown
+        ) {
             let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }

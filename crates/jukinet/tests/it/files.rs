@@ -217,3 +217,46 @@ fn characters_outside_the_table_of_the_office_are_not_sent() {
     let refused = notice(&country, &file, &[]);
     assert!(refused.code == 2 && refused.stderr.contains("characters.tsv"), "{refused:?}");
 }
+
+#[test]
+fn what_a_register_holds_beyond_a_notice_is_dropped_before_it_is_sent() {
+    let mut country = Country::with_tiers();
+    let header = format!("{HEADER},household_id,relationship,nationality");
+    let canaries = ["世帯鷽替7", "続柄鷽替8", "国籍鷽替9"];
+    let row = |number: u64| format!("{},{}", person(number).row(), canaries.join(","));
+    let text = format!("{header}\n{}\n{}\n", row(1), row(2));
+    let file = country.write("register.csv", text.as_bytes());
+    let sent = notice(&country, &file, &[]);
+    assert_eq!((sent.code, sent.json()["accepted"].as_u64()), (0, Some(2)), "{sent:?}");
+    country.await_tiers(KUNITACHI, 2);
+    country.stop_all();
+    // Sealed rows would hide a canary from this scan: the message itself is looked at, too.
+    let message = sent_of(&text);
+    let holds = |bytes: &[u8], needle: &str| {
+        bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+    };
+    assert!(holds(&message, &person(1).family), "the message is readable");
+    for canary in canaries {
+        assert!(!holds(&message, canary), "{canary} is sent");
+        for (path, bytes) in crate::vendor::files(country.dir()) {
+            assert!(path == file || !holds(&bytes, canary), "{canary}: {}", path.display());
+        }
+    }
+}
+
+/// The rows of a file as the bytes that go to the server.
+fn sent_of(text: &str) -> Vec<u8> {
+    use jukinet::feed::{FileReading, Row, Rows};
+    let how = FileReading { own: None, profile: Profile::Utf8, characters: None };
+    let rows = Rows::open(text.as_bytes(), how).unwrap();
+    let notice = |row: Row| match row {
+        Row::Notice(row) => wire::RelayedNotice {
+            municipality: row.notice.record.municipality,
+            sequence: 1,
+            notice: row.notice,
+            release: None,
+        },
+        other => panic!("{other:?}"),
+    };
+    rows.flat_map(|row| notice(row.unwrap()).encode().unwrap()).collect()
+}

@@ -234,22 +234,56 @@ fn each_refusal_has_its_status_and_its_rule() {
     let wrong = gateway.ask(Some(&key), "GET /v1/change-batches", "text/plain", b"").unwrap();
     assert_eq!(wrong.status, 405);
     // One batch of a client at a time: while the first is still coming, the second waits outside.
-    let mut slow = gateway.dial(Some(&key));
     let body = batch("slow", &one).to_string();
     let head = format!(
         "POST /v1/change-batches HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    slow.write_all(head.as_bytes()).unwrap();
-    slow.flush().unwrap();
-    eventually("the first batch holds the place", std::time::Duration::from_secs(10), || {
+    let mut slow = gateway.dial(Some(&key));
+    eventually("the first batch holds the place", std::time::Duration::from_secs(30), || {
+        // Dialed anew: on a busy machine the second may have come in before the first.
+        slow = gateway.dial(Some(&key));
+        slow.write_all(head.as_bytes()).unwrap();
+        slow.flush().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
         let busy = gateway.post(&key, &batch("second", &[]));
         busy.status == 429 && busy.rule() == "busy" && busy.head.contains("retry-after: ")
     });
     slow.write_all(body.as_bytes()).unwrap();
     slow.flush().unwrap();
     assert_eq!(answered(&mut slow).unwrap().status, 200);
+    country.await_tiers(KUNITACHI, 1);
+}
+
+#[test]
+fn a_code_is_taken_from_the_pool_once_for_each_request() {
+    let country = Country::with_tiers();
+    let key = key();
+    let gateway = Gateway::start(&configure(&country, &key, ""));
+    let take = |request: &str| {
+        let body = json!({ "request": request }).to_string();
+        let line = "POST /v1/record-codes";
+        gateway.ask(Some(&key), line, "application/json", body.as_bytes()).unwrap()
+    };
+    let (first, second) = ("0".repeat(31) + "1", "0".repeat(31) + "2");
+    let mut taken = take(&first);
+    eventually("the center has designated codes", std::time::Duration::from_secs(60), || {
+        taken = take(&first);
+        assert!(taken.status == 200 || taken.rule() == "pool-empty", "{taken:?}");
+        taken.status == 200
+    });
+    assert_eq!(take(&first).json(), taken.json(), "the same request, the same code");
+    let other = take(&second).json();
+    assert_ne!(other["record_code"], taken.json()["record_code"]);
+    assert_eq!(take("not a number").rule(), "request-id");
+    let code = taken.json()["record_code"].as_str().unwrap().to_owned();
+    assert!(law::code::RecordCode::parse(&code).is_ok());
+    assert!(!gateway.log().contains(&code), "the code is not in the log");
+    // The resident is recorded under it.
+    let person = Person { code, ..person(1) };
+    let sent = gateway.post(&key, &batch("born", &[row(&person, 1, "moved-in", ON)]));
+    assert_eq!(sent.json()["recorded"], 1, "{sent:?}");
     country.await_tiers(KUNITACHI, 1);
 }
 

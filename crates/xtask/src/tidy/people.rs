@@ -85,6 +85,7 @@ const EXPOSE: Power = Power {
         ("crates/jukinet/src/register/", "filings in, the file of notices out, the clerk's screen"),
         ("crates/jukinet/src/command/code.rs", "prints record codes it has just drawn"),
         ("crates/jukinet/src/command/inquire.rs", "the command twin of the result page"),
+        ("crates/jukinet/src/gateway/codes.rs", "a code of the pool, to the register system"),
         ("crates/jukinet/src/resident_file.rs", "the resident's own file"),
         ("crates/lab/src/population/", "invented residents, as CSV"),
         ("crates/lab/src/swarm/", "the simulator's oracle over invented residents"),
