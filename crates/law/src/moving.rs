@@ -26,7 +26,7 @@ pub enum HeldBack {
     Unknown,
     #[error("the name or the date of birth is another's")]
     NotThatPerson,
-    #[error("no moving-out is recorded")]
+    #[error("the resident is recorded here, or died here")]
     NotMovedOut,
     #[error("the resident was let go to another municipality")]
     ReleasedElsewhere,
@@ -53,8 +53,9 @@ pub struct Claimed<'a> {
     pub to: LocalGovernmentCode,
 }
 
-/// Whether `own` may let the resident go to the claiming municipality, and the day of leaving
-/// (転出の予定年月日). The same municipality is told the same again: its first answer may have been
+/// Whether `own` may let the resident go to the claiming municipality, and the day of leaving (for a
+/// moving-out 転出の予定年月日). Whoever was deleted ex officio may be entered elsewhere as well; whoever
+/// died moves nowhere. The same municipality is told the same again: its first answer may have been
 /// lost.
 pub fn may_release(
     own: LocalGovernmentCode,
@@ -74,15 +75,15 @@ pub fn may_release(
         return Err(HeldBack::ReleasedElsewhere);
     }
     match &held.change {
-        Some(change) if held.removed && change.reason.is_moving_out() => Ok(change.on),
+        Some(change) if held.removed && change.reason != ChangeReason::Died => Ok(change.on),
         _ => Err(HeldBack::NotMovedOut),
     }
 }
 
 /// Whether an entry by `notice` needs the word of the municipality where the person stands or which
-/// the person is on the way from. Someone who died, was deleted ex officio or went abroad stands
-/// nowhere; a moving-out within the country binds for [`RELEASE_YEARS`]. An entry that was overtaken
-/// moves nobody any more and needs no word.
+/// the person is on the way from. Someone who was deleted ex officio or went abroad stands nowhere;
+/// a moving-out within the country binds for [`RELEASE_YEARS`]. For someone who died no word is
+/// given: only the place of death can put a mistake right.
 #[must_use]
 pub fn needs_release(held: Option<&Held>, notice: &ChangeNotice, today: Date) -> bool {
     let Some(held) = held.filter(|_| notice.reason.kind() == ChangeKind::Entry) else {
@@ -91,28 +92,20 @@ pub fn needs_release(held: Option<&Held>, notice: &ChangeNotice, today: Date) ->
     if held.identity.municipality == notice.record.municipality {
         return false;
     }
-    if is_overtaken(Some(held), notice) {
-        return false;
-    }
-    let bound = |on: Date| today < years_after(on);
+    let bound = |on: Date| still_binds(on, today);
     match &held.change {
         _ if !held.removed => true,
-        Some(change) => change.reason == ChangeReason::MovedOut && bound(change.on),
+        Some(change) if change.reason == ChangeReason::MovedOut => bound(change.on),
+        Some(change) => change.reason == ChangeReason::Died,
         None => false,
     }
 }
 
-/// What is held is of a later day than `notice`: it was overtaken on its way. A moving-out does not
-/// overtake: its day is the planned one (令30条の5), and the person may be entered elsewhere before it.
+/// Whether a letting go of this day still binds on `today`: afterwards the former municipality keeps
+/// nothing that it could answer from.
 #[must_use]
-pub fn is_overtaken(held: Option<&Held>, notice: &ChangeNotice) -> bool {
-    let overtakes = |held: &Held| {
-        held.change.as_ref().is_some_and(|change| {
-            let leaving = held.removed && change.reason.is_moving_out();
-            change.on > notice.changed_on && !leaving
-        })
-    };
-    held.is_some_and(overtakes)
+pub fn still_binds(let_go: Date, today: Date) -> bool {
+    today < years_after(let_go)
 }
 
 /// The same day [`RELEASE_YEARS`] later; 29 February becomes 28 February.
@@ -179,6 +172,8 @@ mod tests {
         assert_eq!(release(Some(&held(None)), name, birth, None), "not-moved-out");
         let dead = held(Some((ChangeReason::Died, "2013-10-20")));
         assert_eq!(release(Some(&dead), name, birth, None), "not-moved-out");
+        let deleted = held(Some((ChangeReason::DeletedExOfficio, "2013-10-20")));
+        assert_eq!(release(Some(&deleted), name, birth, None), "2013-10-20");
     }
 
     #[test]
@@ -207,8 +202,8 @@ mod tests {
         assert!(needs(Some(&gone), moved_in, "221309", today));
         let planned = held(Some((ChangeReason::MovedOut, "2013-10-30")));
         assert!(needs(Some(&planned), moved_in, "221309", today), "entered before the planned day");
-        let later = held(Some((ChangeReason::DeletedExOfficio, "2013-10-22")));
-        assert!(!needs(Some(&later), moved_in, "221309", today), "overtaken");
+        let dead = held(Some((ChangeReason::Died, "2013-10-20")));
+        assert!(needs(Some(&dead), moved_in, "221309", today), "the dead move nowhere");
         assert!(!needs(Some(&gone), moved_in, "221309", day("2018-10-20")));
         for free in [ChangeReason::MovedOutAbroad, ChangeReason::DeletedExOfficio] {
             assert!(!needs(Some(&held(Some((free, "2013-10-20")))), moved_in, "221309", today));

@@ -5,19 +5,18 @@
 //! cannot be applied is set aside with its reason (`set_aside`), and the stream goes on.
 
 use law::change::ChangeKind;
+use law::inquiry::Held;
 use law::retention::Sequel;
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
-use wire::{NodeId, NoticeBatch, RelayedNotice, ReleaseBody, SetAside, SetAsideNotice};
+use wire::{NodeId, NoticeBatch, RelayedNotice, SetAside, SetAsideNotice};
 
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::Outbox;
-use crate::people::{Effect, Overlay, departed};
+use crate::people::{Effect, Overlay};
 use crate::ports::{Counter, Looked, Reads, Space, Write};
-use crate::set_aside::{
-    self, EarlyNotices, Known, SpentReleases, Verdict, before_code, judge, unkeepable,
-};
+use crate::set_aside::{self, EarlyNotices, Gone, Known, Verdict, before_code, judge, unkeepable};
 
 /// What to do with a batch of notices from one sender.
 pub(crate) struct Intake<'a> {
@@ -36,7 +35,7 @@ struct Passage<'a> {
     reads: &'a dyn Reads,
     overlay: Overlay<'a>,
     early: EarlyNotices<'a>,
-    spent: SpentReleases<'a>,
+    gone: Gone<'a>,
     applied: Applied,
 }
 
@@ -98,7 +97,7 @@ impl Intake<'_> {
             reads,
             overlay: Overlay::new(reads, member.regime()),
             early: EarlyNotices::new(reads)?,
-            spent: SpentReleases::new(reads),
+            gone: Gone::new(reads),
             applied: Applied::after(reads.counter(&counter)?),
         };
         for (place, relayed) in (0_u64..).zip(&batch.notices) {
@@ -115,9 +114,9 @@ impl Intake<'_> {
             passage.applied.up_to = sequence;
             passage.applied.taken += 1;
         }
-        let Passage { overlay, early, spent, applied, .. } = passage;
+        let Passage { overlay, early, gone, applied, .. } = passage;
         overlay.finish(out);
-        spent.finish(out);
+        gone.finish(out);
         early.finish(out)?;
         if applied.taken > 0 {
             out.write(Write::SetCounter(counter, applied.up_to));
@@ -157,12 +156,9 @@ impl Passage<'_> {
             ChangeKind::Code => self.overlay.is_retired(&notice.record.code)?,
             _ => false,
         };
-        let body = relayed.release.as_ref().and_then(|r| ReleaseBody::decode(&r.body).ok());
-        let spent = match body {
-            Some(body) => self.spent.until(&body.code, body.from)?,
-            None => Timestamp(0),
-        };
-        Ok(Known { held, retired, spent })
+        let entry = notice.reason.kind() == ChangeKind::Entry;
+        let gone = entry && held.as_ref().is_some_and(|h| h.removed) && self.gone.holds(relayed)?;
+        Ok(Known { held, retired, gone })
     }
 
     /// Judge and act. `true`: something changed.
@@ -190,18 +186,26 @@ impl Passage<'_> {
                     ..Sequel::default()
                 };
                 let code = relayed.notice.record.code;
-                let own = held.is_some_and(|h| h.identity.municipality == relayed.municipality);
-                if own {
-                    let regime = self.member.regime();
-                    departed(self.reads, regime, &code, &sequel, self.now, out)?;
+                let own = |h: &Held| h.removed && h.identity.municipality == relayed.municipality;
+                if held.as_ref().is_some_and(own) {
+                    self.overlay.departed(&code, &sequel, self.now, out)?;
+                    self.gone.set(relayed, true);
                 }
             }
             Verdict::Apply => {
                 let (from, notice) = (relayed.municipality, &relayed.notice);
                 match self.overlay.apply(from, notice, self.now, out)? {
-                    Effect::Changed => self.spent.entered(relayed, held.as_ref())?,
-                    Effect::Late => self.applied.late += 1,
-                    Effect::Unfounded => self.set_aside(came, relayed, "unfounded"),
+                    Effect::Changed if relayed.notice.reason.kind() == ChangeKind::Entry => {
+                        self.gone.set(relayed, false);
+                    }
+                    Effect::Changed => {}
+                    Effect::Unfounded => {
+                        self.set_aside(came, relayed, "unfounded");
+                        // A contested change of code has removed its person here, too.
+                        if relayed.notice.reason.kind() != ChangeKind::Code {
+                            return Ok(false);
+                        }
+                    }
                 }
             }
         }
@@ -216,16 +220,22 @@ impl Passage<'_> {
     fn those_that_waited(&mut self, relayed: &RelayedNotice, out: &mut Outbox) -> Looked<()> {
         let code = relayed.notice.record.code;
         let mut waiting = self.early.of(&code)?;
-        while let Some(first) = waiting.notices.first() {
-            let known = self.known(&first.notice)?;
-            if judge(self.member, self.now, &first.notice, &known) == Verdict::Early {
-                return Ok(());
+        let mut at = 0;
+        while let Some(next) = waiting.notices.get(at) {
+            // Behind one of the same municipality that still waits, its next one waits as well.
+            let of = next.notice.municipality;
+            let behind = waiting.notices.iter().take(at).any(|kept| kept.notice.municipality == of);
+            let known = self.known(&next.notice)?;
+            if behind || judge(self.member, self.now, &next.notice, &known) == Verdict::Early {
+                at += 1;
+                continue;
             }
-            let first = waiting.notices.remove(0);
+            let next = waiting.notices.remove(at);
             self.early.put(code, waiting.clone());
-            let came = Came { from: &first.from, sequence: first.sequence };
-            let _ = self.settle(came, &first.notice, out)?;
+            let came = Came { from: &next.from, sequence: next.sequence };
+            let _ = self.settle(came, &next.notice, out)?;
             waiting = self.early.of(&code)?;
+            at = 0;
         }
         Ok(())
     }
@@ -275,7 +285,6 @@ struct Applied {
     first: u64,
     up_to: u64,
     taken: u64,
-    late: u64,
     early: u64,
     aside: Vec<SetAsideNotice>,
     told_again: Vec<SetAside>,
@@ -288,7 +297,6 @@ impl Applied {
             first: before.saturating_add(1),
             up_to: before,
             taken: 0,
-            late: 0,
             early: 0,
             aside: Vec::new(),
             told_again: Vec::new(),
@@ -306,11 +314,8 @@ impl Applied {
     /// What did not simply change a record, in words for the entry.
     fn remark(&self) -> Option<String> {
         let aside = u64::try_from(self.aside.len()).unwrap_or(u64::MAX);
-        let remarks = [
-            (aside, "set aside"),
-            (self.late, "late: kept as history"),
-            (self.early, "early: wait for the notice before them"),
-        ];
+        let remarks =
+            [(aside, "set aside"), (self.early, "early: wait for the notice before them")];
         let said: Vec<String> = remarks
             .iter()
             .filter(|(count, _)| *count > 0)

@@ -1,15 +1,14 @@
 //! What a notice of change does to what is held about a person: the same at every tier.
 //!
 //! Pure bookkeeping, no permission: whether a notice may be believed is checked by the role that
-//! receives it. Municipalities send in their own time, so notices about one person arrive in any
-//! order across municipalities: a late one becomes history and never undoes what came after it.
+//! receives it. Municipalities send in their own time; what comes too early waits (`set_aside`), and
+//! what a municipality says about somebody who is not its own changes nothing.
 
 use std::collections::BTreeMap;
 
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::{Held, LastChange};
-use law::moving::is_overtaken;
 use law::retention::{Regime, Sequel};
 use law::time::{Date, Timestamp};
 
@@ -24,8 +23,6 @@ const EARLIER_STATES_COUNT_MAX: usize = 64;
 pub(crate) enum Effect {
     /// The person now stands as the notice says.
     Changed,
-    /// The person has been entered elsewhere since: kept as history only.
-    Late,
     /// Nobody is held under that code for this municipality to change, or the code is another's.
     Unfounded,
 }
@@ -99,7 +96,8 @@ impl<'a> Overlay<'a> {
         let own = before.as_ref().is_some_and(|held| held.identity.municipality == from);
         let stands = own && before.as_ref().is_some_and(|held| !held.removed);
         let acts = match notice.reason.kind() {
-            ChangeKind::Entry => own || !is_overtaken(before.as_ref(), notice),
+            // Whoever stands elsewhere was let go: that is judged before.
+            ChangeKind::Entry => true,
             ChangeKind::Deletion | ChangeKind::Correction => stands,
             ChangeKind::Number => false,
             ChangeKind::Code if before_code == code => before.is_none(),
@@ -115,12 +113,7 @@ impl<'a> Overlay<'a> {
             self.change(before_code, before, notice, now, out)?;
             return Ok(Effect::Changed);
         }
-        if own || before.is_none() {
-            return Ok(Effect::Unfounded);
-        }
-        let until = self.regime.superseded(now.date_in_japan());
-        self.keep(before_code, as_held(notice), notice, now, until);
-        Ok(Effect::Late)
+        Ok(Effect::Unfounded)
     }
 
     fn change(
@@ -179,17 +172,37 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
+    /// What is heard about somebody whom this tier holds as removed ends the waiting for it: the
+    /// row is kept no longer than that asks for. Whoever stands, and whoever died, is left alone.
+    pub(crate) fn departed(
+        &self,
+        code: &RecordCode,
+        sequel: &Sequel,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) -> Looked<()> {
+        let Some(held) = self.resident(code)?.filter(|held| held.removed) else { return Ok(()) };
+        let received = self.received(code, now)?.date_in_japan();
+        let until = removed_until(self.regime, &held, received, sequel);
+        out.write(Write::ExpireResident { code: *code, until: Some(until) });
+        Ok(())
+    }
+
+    /// When the state that stands was received, of this step's changes as well.
+    fn received(&self, code: &RecordCode, now: Timestamp) -> Looked<Timestamp> {
+        match self.history.iter().rev().find(|kept| kept.code == *code) {
+            Some(kept) => Ok(kept.row.recorded_at),
+            None => received(self.reads, code, now),
+        }
+    }
+
     /// The last day of keeping what stood until the notice that is received now.
     fn ends(&self, code: &RecordCode, before: &Held, now: Timestamp) -> Looked<Date> {
         let today = now.date_in_japan();
         if !before.removed {
             return Ok(self.regime.superseded(today));
         }
-        let here = self.history.iter().rev().find(|kept| kept.code == *code);
-        let received = match here {
-            Some(kept) => kept.row.recorded_at,
-            None => received(self.reads, code, now)?,
-        };
+        let received = self.received(code, now)?;
         let sequel = Sequel { next_notice: Some(today), ..Sequel::default() };
         Ok(removed_until(self.regime, before, received.date_in_japan(), &sequel))
     }
@@ -222,23 +235,6 @@ impl<'a> Overlay<'a> {
             out.write(Write::AppendHistory { code, row, until });
         }
     }
-}
-
-/// What is heard about somebody whom this tier holds as removed ends the waiting for it: the row is
-/// kept no longer than that asks for. Whoever stands, and whoever died, is left alone.
-pub(crate) fn departed(
-    reads: &dyn Reads,
-    regime: Regime,
-    code: &RecordCode,
-    sequel: &Sequel,
-    now: Timestamp,
-    out: &mut Outbox,
-) -> Looked<()> {
-    let Some(held) = reads.resident(code)?.filter(|held| held.removed) else { return Ok(()) };
-    let received = received(reads, code, now)?.date_in_japan();
-    let until = removed_until(regime, &held, received, sequel);
-    out.write(Write::ExpireResident { code: *code, until: Some(until) });
-    Ok(())
 }
 
 /// The row of somebody who was removed by a repair gets an end like any other.

@@ -65,7 +65,8 @@ pub enum Counter {
 pub enum Space {
     /// Moving-in that waits for the former municipality's release; by record code.
     Arrival,
-    /// Residents let go, and to whom; by record code.
+    /// Residents let go, and to whom; by record code. Above the municipality: who was confirmed to
+    /// have left; by record code and municipality.
     Departure,
     /// Notices that could not be applied, set aside one by one; by sender and sequence.
     SetAside,
@@ -77,13 +78,10 @@ pub enum Space {
     Comparison,
     /// Record codes that were replaced by others, never to be anybody's again; by the old code.
     Retired,
-    /// The last release that let somebody go from a municipality, so that none counts twice; by
-    /// record code and municipality.
-    Spent,
 }
 
 impl Space {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Arrival,
         Self::Departure,
         Self::SetAside,
@@ -91,7 +89,6 @@ impl Space {
         Self::Issued,
         Self::Comparison,
         Self::Retired,
-        Self::Spent,
     ];
 
     /// Its number in stores; never reused.
@@ -105,7 +102,6 @@ impl Space {
             Self::Issued => 5,
             Self::Comparison => 6,
             Self::Retired => 7,
-            Self::Spent => 8,
         }
     }
 
@@ -120,7 +116,6 @@ impl Space {
             Self::Issued => "issued",
             Self::Comparison => "comparison",
             Self::Retired => "retired",
-            Self::Spent => "spent",
         }
     }
 

@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use law::change::{ChangeKind, ChangeNotice, NoticeFault};
-use law::code::{LocalGovernmentCode, RecordCode};
+use law::change::{ChangeKind, NoticeFault};
+use law::code::RecordCode;
 use law::inquiry::Held;
-use law::moving::{is_overtaken, needs_release};
+use law::moving::needs_release;
 use law::organ::Organ;
-use law::time::Timestamp;
+use law::time::{Date, Timestamp};
 use ledger::entry::EntryKind;
 use wire::limits::WAITING_NOTICES_COUNT_MAX;
 use wire::{
@@ -49,8 +49,8 @@ pub(crate) struct Known {
     pub(crate) held: Option<Held>,
     /// The code was replaced by another and is never anybody's again.
     pub(crate) retired: bool,
-    /// Releases of the municipality that signed this one count from after this time.
-    pub(crate) spent: Timestamp,
+    /// The municipality that sends this confirmed that it let the person go.
+    pub(crate) gone: bool,
 }
 
 /// Judge one notice against what is known about the person.
@@ -60,7 +60,6 @@ pub(crate) fn judge(
     relayed: &RelayedNotice,
     known: &Known,
 ) -> Verdict {
-    let held = known.held.as_ref();
     let notice = &relayed.notice;
     if let Err(fault) = notice.check() {
         return Verdict::Aside(rule_of(fault));
@@ -74,46 +73,58 @@ pub(crate) fn judge(
     if notice.changed_on > latest && !notice.reason.is_moving_out() {
         return Verdict::Aside("in-the-future");
     }
-    let release = relayed.release.as_ref().map(|release| release_by(member, release));
-    if notice.reason.is_moving_out() {
-        return match release {
-            None => Verdict::Apply,
-            Some(Some(body)) if confirms(&body, relayed) => Verdict::Confirmed,
-            Some(_) => Verdict::Aside("release-not-valid"),
-        };
-    }
     if known.retired {
         return Verdict::Aside("code-retired");
     }
-    let needed = needs_release(held, notice, today);
-    match release {
-        None if needed => Verdict::Aside("not-released"),
-        Some(Some(body)) if admits(&body, relayed) && body.released_at > known.spent => {
-            if comes_early(member, &body, notice, held) { Verdict::Early } else { Verdict::Apply }
+    // A release that is there must be one, needed or not.
+    let Ok(release) = relayed.release.as_ref().map(|r| release_by(member, r).ok_or(())).transpose()
+    else {
+        return Verdict::Aside("release-not-valid");
+    };
+    match (notice.reason.kind(), release) {
+        (ChangeKind::Entry, release) => entry(member, relayed, known, release.as_ref(), today),
+        (_, None) => Verdict::Apply,
+        (_, Some(body)) if notice.reason.is_moving_out() && confirms(&body, relayed) => {
+            Verdict::Confirmed
         }
-        Some(Some(body)) if needed && body.released_at <= known.spent => {
-            Verdict::Aside("release-spent")
-        }
-        Some(_) if needed => Verdict::Aside("release-not-valid"),
-        None | Some(_) => Verdict::Apply,
+        (_, Some(_)) => Verdict::Aside("release-not-valid"),
     }
 }
 
-/// The entry at the municipality that let the person go has not arrived here, though it will: also
-/// somebody who comes back must first have been away. A prefecture never hears of entries outside
-/// its area; there the signed word alone tells, and the center checks the whole way.
-fn comes_early(
+/// Judge an entry: whoever stands elsewhere, or is on the way from there, needs that word.
+fn entry(
     member: &Member,
-    body: &ReleaseBody,
-    notice: &ChangeNotice,
-    held: Option<&Held>,
-) -> bool {
-    let heard_of = match member.identity.organ {
+    relayed: &RelayedNotice,
+    known: &Known,
+    release: Option<&ReleaseBody>,
+    today: Date,
+) -> Verdict {
+    let needed = known.gone || needs_release(known.held.as_ref(), &relayed.notice, today);
+    match release {
+        Some(body) if admits(body, relayed) => fits(member, known.held.as_ref(), body, needed),
+        Some(_) => Verdict::Aside("release-not-valid"),
+        None if needed => Verdict::Aside("not-released"),
+        None => Verdict::Apply,
+    }
+}
+
+/// Whether this word is the one for this very move: it names the deletion that is held. Until that
+/// deletion has arrived the entry waits for it, because the former municipality sent it first.
+fn fits(member: &Member, held: Option<&Held>, body: &ReleaseBody, needed: bool) -> Verdict {
+    // A prefecture hears the municipalities of its own area only.
+    let hears = match member.identity.organ {
         Some(Organ::Prefecture(area)) => body.from.prefecture() == area,
         _ => true,
     };
-    let elsewhere = held.is_some_and(|held| held.identity.municipality != body.from);
-    heard_of && elsewhere && !is_overtaken(held, notice)
+    match held {
+        Some(held) if held.identity.municipality == body.from && held.removed => {
+            let same = held.change.as_ref().is_some_and(|change| change.on == body.left_on);
+            if same || !needed { Verdict::Apply } else { Verdict::Aside("release-spent") }
+        }
+        Some(held) if !held.removed || hears => Verdict::Early,
+        None if hears => Verdict::Early,
+        _ => Verdict::Apply,
+    }
 }
 
 /// The release, if the municipality it names signed it with the key that the directory pins.
@@ -126,13 +137,17 @@ pub(crate) fn release_by(member: &Member, release: &SignedRelease) -> Option<Rel
     signed.then_some(body)
 }
 
-/// The release lets this very person go to this very municipality.
+/// The release lets this very person go to this very municipality, which nobody does to oneself.
 fn admits(body: &ReleaseBody, relayed: &RelayedNotice) -> bool {
-    body.code == relayed.notice.record.code && body.to == relayed.municipality
+    body.code == relayed.notice.record.code
+        && body.to == relayed.municipality
+        && body.from != body.to
 }
 
 fn confirms(body: &ReleaseBody, relayed: &RelayedNotice) -> bool {
-    body.code == relayed.notice.record.code && body.from == relayed.municipality
+    body.code == relayed.notice.record.code
+        && body.from == relayed.municipality
+        && body.from != body.to
 }
 
 const fn rule_of(fault: NoticeFault) -> &'static str {
@@ -146,75 +161,45 @@ const fn rule_of(fault: NoticeFault) -> &'static str {
     }
 }
 
-/// Releases that counted, so that none lets the same person go twice: after a return, the word of an
-/// earlier move is worth nothing. As they will stand after the writes of this step.
-pub(crate) struct SpentReleases<'a> {
+/// Who was confirmed to have left which municipality of this tier, as it will stand after the writes
+/// of this step: that municipality needs another's word to enter the person again.
+pub(crate) struct Gone<'a> {
     reads: &'a dyn Reads,
-    changed: BTreeMap<Vec<u8>, Timestamp>,
+    changed: BTreeMap<Vec<u8>, bool>,
 }
 
-impl<'a> SpentReleases<'a> {
+impl<'a> Gone<'a> {
     pub(crate) fn new(reads: &'a dyn Reads) -> Self {
         Self { reads, changed: BTreeMap::new() }
     }
 
-    /// Up to when releases of this person by this municipality are spent.
-    pub(crate) fn until(&self, code: &RecordCode, from: LocalGovernmentCode) -> Looked<Timestamp> {
-        let key = spent_key(code, from);
-        if let Some(until) = self.changed.get(&key) {
-            return Ok(*until);
-        }
-        let kept = self.reads.fact(Space::Spent, &key)?;
-        let number = |bytes: Vec<u8>| <[u8; 8]>::try_from(bytes).map(u64::from_be_bytes);
-        match kept.map(number).transpose() {
-            Ok(until) => Ok(Timestamp(until.unwrap_or(0))),
-            Err(_) => Err(ReadError::Store("a spent release cannot be read".to_owned())),
+    pub(crate) fn holds(&self, relayed: &RelayedNotice) -> Looked<bool> {
+        let key = gone_key(relayed);
+        match self.changed.get(&key) {
+            Some(gone) => Ok(*gone),
+            None => Ok(self.reads.fact(Space::Departure, &key)?.is_some()),
         }
     }
 
-    /// What this entry, which was applied just now, uses up: the release that it carried, and every
-    /// earlier one of a municipality to which the person came back.
-    pub(crate) fn entered(&mut self, relayed: &RelayedNotice, before: Option<&Held>) -> Looked<()> {
-        let notice = &relayed.notice;
-        if notice.reason.kind() != ChangeKind::Entry {
-            return Ok(());
-        }
-        let code = notice.record.code;
-        if let Some(body) = relayed.release.as_ref().map(|r| ReleaseBody::decode(&r.body)) {
-            let body = body.map_err(|_| unkeepable())?;
-            self.spend(&code, body.from, body.released_at)?;
-        }
-        // Whoever comes back on a day was let go before that day.
-        if before.is_some_and(|held| held.identity.municipality != relayed.municipality)
-            || before.is_some_and(|held| held.removed)
-        {
-            let midnight = notice.changed_on.starts_in_japan();
-            self.spend(&code, relayed.municipality, midnight)?;
-        }
-        Ok(())
-    }
-
-    fn spend(
-        &mut self,
-        code: &RecordCode,
-        from: LocalGovernmentCode,
-        until: Timestamp,
-    ) -> Looked<()> {
-        let until = until.max(self.until(code, from)?);
-        self.changed.insert(spent_key(code, from), until);
-        Ok(())
+    pub(crate) fn set(&mut self, relayed: &RelayedNotice, gone: bool) {
+        self.changed.insert(gone_key(relayed), gone);
     }
 
     pub(crate) fn finish(self, out: &mut Outbox) {
-        for (key, Timestamp(until)) in self.changed {
-            let value = until.to_be_bytes().to_vec();
-            out.write(Write::PutFact { space: Space::Spent, key, value });
+        let space = Space::Departure;
+        for (key, gone) in self.changed {
+            out.write(if gone {
+                Write::PutFact { space, key, value: vec![1] }
+            } else {
+                Write::DropFact { space, key }
+            });
         }
     }
 }
 
-fn spent_key(code: &RecordCode, from: LocalGovernmentCode) -> Vec<u8> {
-    [code.expose().as_bytes(), from.as_str().as_bytes()].concat()
+fn gone_key(relayed: &RelayedNotice) -> Vec<u8> {
+    let code = relayed.notice.record.code;
+    [code.expose().as_bytes(), relayed.municipality.as_str().as_bytes()].concat()
 }
 
 /// Notices that came too early, as they will stand after the writes of this step.

@@ -11,8 +11,8 @@ use crate::error::{DecodeError, DecodeRule, EncodeError};
 use crate::field::{self, At};
 use crate::generated as twin;
 use crate::id::NodeId;
-use crate::limits::{FRAME_BYTES_MAX, RULE_BYTES_MAX, WAITING_NOTICES_COUNT_MAX};
-use crate::notice::{RelayedNotice, sequence};
+use crate::limits::{FRAME_BYTES_MAX, WAITING_NOTICES_COUNT_MAX};
+use crate::notice::{RelayedNotice, rule, sequence};
 use crate::person;
 
 /// A moving-in that waits for the former municipality (転出地) to let the resident go.
@@ -127,7 +127,7 @@ impl TryFrom<twin::SetAsideNotice> for SetAsideNotice {
         Ok(Self {
             from: At(M, "from").short(&value.from, NodeId::parse)?,
             sequence: sequence(At(M, "sequence"), value.sequence)?,
-            rule: At(M, "rule").filled(value.rule, RULE_BYTES_MAX)?,
+            rule: rule(At(M, "rule"), value.rule)?,
             at: time(At(M, "at"), value.at)?,
             notice: At(M, "notice").required(value.notice)?.try_into()?,
         })

@@ -94,6 +94,13 @@ impl RelayedNotice {
     }
 }
 
+/// The id of a rule goes into the ledger as a word: nothing else may stand in it.
+pub(crate) fn rule(at: At, value: String) -> Result<String, DecodeError> {
+    let rule = at.filled(value, RULE_BYTES_MAX)?;
+    let is_word = rule.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if is_word { Ok(rule) } else { Err(at.error(DecodeRule::Invalid)) }
+}
+
 impl From<&SetAside> for twin::SetAside {
     fn from(value: &SetAside) -> Self {
         Self { sequence: value.sequence, rule: value.rule.clone() }
@@ -107,7 +114,7 @@ impl TryFrom<twin::SetAside> for SetAside {
         const M: &str = "set_aside";
         Ok(Self {
             sequence: sequence(At(M, "sequence"), value.sequence)?,
-            rule: At(M, "rule").filled(value.rule, RULE_BYTES_MAX)?,
+            rule: rule(At(M, "rule"), value.rule)?,
         })
     }
 }

@@ -103,8 +103,11 @@ impl Municipality {
             return;
         }
         let room = CLAIMS_COUNT_MAX.saturating_sub(self.arrivals.asked.len());
+        if room == 0 {
+            return;
+        }
         let Ok(page) = reads.facts(Space::Arrival, self.arrivals.walked, room) else { return };
-        if page.len() < room || room == 0 {
+        if page.len() < room {
             self.arrivals.walk_due = Timestamp(now.0.saturating_add(WALK_EVERY_MS));
             self.arrivals.walked = None;
         } else {

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use law::change::ChangeNotice;
-use law::code::{LocalGovernmentCode, RecordCode};
+use law::code::RecordCode;
 use law::inquiry::Held;
-use law::moving::{Claimed, HeldBack, may_release};
+use law::moving::{Claimed, HeldBack, may_release, still_binds};
 use law::organ::Organ;
-use law::time::Timestamp;
+use law::time::{Date, Timestamp};
 use ledger::entry::EntryKind;
 use ledger::receipt::{EntryId, Receipt};
 use wire::{Departure, MoveClaim, RelayedNotice, ReleaseBody, SignedRelease};
@@ -89,7 +89,8 @@ impl Municipality {
                     from: self.code,
                     to: claim.to,
                     left_on,
-                    released_at: now,
+                    // The same word again is of the same time: when one counted, all have.
+                    released_at: known.map_or(now, |known| known.released_at),
                 };
                 self.let_go(now, ticket, body, known, out);
             }
@@ -101,7 +102,7 @@ impl Municipality {
         &self,
         claim: &MoveClaim,
         reads: &dyn Reads,
-    ) -> Looked<Result<(law::time::Date, Option<Departure>), HeldBack>> {
+    ) -> Looked<Result<(Date, Option<Departure>), HeldBack>> {
         let held = reads.resident(&claim.code)?;
         let known = departure(reads, &claim.code)?;
         let claimed = Claimed { name: &claim.name, birth: &claim.birth, to: claim.to };
@@ -217,7 +218,7 @@ impl Municipality {
 
 /// The moving-out as it was notified.
 fn moved_out(held: Held) -> Option<ChangeNotice> {
-    let change = held.change?;
+    let change = held.change.filter(|change| change.reason.is_moving_out())?;
     Some(ChangeNotice {
         reason: change.reason,
         changed_on: change.on,
@@ -234,7 +235,8 @@ fn keep(code: &RecordCode, departure: &Departure) -> Option<Write> {
 }
 
 /// Whether this person was let go and has not come back: nobody is entered again here by a simple
-/// row, because the resident may stand elsewhere by now.
-pub(super) fn is_gone(reads: &dyn Reads, code: &RecordCode) -> Looked<Option<LocalGovernmentCode>> {
-    Ok(departure(reads, code)?.map(|departure| departure.to))
+/// row, because the resident may stand elsewhere by now. A letting go of long ago binds nobody.
+pub(super) fn is_gone(reads: &dyn Reads, code: &RecordCode, today: Date) -> Looked<bool> {
+    let kept = departure(reads, code)?;
+    Ok(kept.is_some_and(|kept| still_binds(kept.released_at.date_in_japan(), today)))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use law::change::{ChangeKind, ChangeNotice, ChangeReason, NoticeFault};
 use law::code::{LocalGovernmentCode, RecordCode};
-use law::time::Timestamp;
+use law::time::{Date, Timestamp};
 use ledger::entry::EntryKind;
 use wire::{Arrival, FeedBatch, FeedOutcome, FeedRow, FeedVerdict, RelayedNotice};
 
@@ -161,7 +161,7 @@ impl Municipality {
         } else {
             match against_register(notice, row.sequence.is_none(), overlay)? {
                 Verdict::Apply if past => passed(),
-                Verdict::Apply => moves.admit(self.code, row)?,
+                Verdict::Apply => moves.admit(self.code, row, now.date_in_japan())?,
                 other => other,
             }
         })
@@ -172,6 +172,14 @@ impl Municipality {
         let directory = self.member.directory.as_ref();
         directory.is_none_or(|directory| reason.is_of(directory.epoch))
     }
+}
+
+/// Entries of people whom another municipality may have had before: 転入, 国外転入等, 職権記載等.
+const fn comes_from_elsewhere(reason: ChangeReason) -> bool {
+    matches!(
+        reason,
+        ChangeReason::MovedIn | ChangeReason::MovedInFromAbroad | ChangeReason::EnteredExOfficio
+    )
 }
 
 /// Moves between municipalities, as they will stand after the writes of this step.
@@ -212,21 +220,21 @@ impl Moves<'_> {
     }
 
     /// Whether a row that fits the register may be entered at once.
-    fn admit(&self, own: LocalGovernmentCode, row: &FeedRow) -> Looked<Verdict> {
+    fn admit(&self, own: LocalGovernmentCode, row: &FeedRow, today: Date) -> Looked<Verdict> {
         let column = "former_municipality_code";
         let notice = &row.notice;
         let entry = notice.reason.kind() == ChangeKind::Entry;
         Ok(match row.former_municipality {
-            Some(former) if notice.reason != ChangeReason::MovedIn || former == own => reject(
+            Some(former) if !comes_from_elsewhere(notice.reason) || former == own => reject(
                 column,
                 "former-municipality-unexpected",
-                "give it with a moving-in from another municipality only",
+                "give it with an entry of somebody whom another municipality had before",
             ),
             Some(former) if former.is_prefecture() => {
                 reject(column, "not-a-municipality", "give the code of a municipality")
             }
             Some(former) => Verdict::Wait(former),
-            None if entry && is_gone(self.reads, &notice.record.code)?.is_some() => reject(
+            None if entry && is_gone(self.reads, &notice.record.code, today)? => reject(
                 column,
                 "released",
                 "the resident was let go to another municipality: send a moving-in from there",

@@ -82,13 +82,13 @@ pub(crate) fn node_key(node: &NodeId) -> Key {
     Key::new(u8::try_from(sum % 150).unwrap() + 0x20)
 }
 
-/// The word of `from` that a resident may go to `to`.
-pub(crate) fn release(number: u64, from: &str, to: &str) -> SignedRelease {
+/// The word of `from` that a resident may go to `to`; the moving-out says `left_on`.
+pub(crate) fn release(number: u64, from: &str, to: &str, left_on: &str) -> SignedRelease {
     let body = ReleaseBody {
         code: code(number),
         from: town(from),
         to: town(to),
-        left_on: date("2026-04-30"),
+        left_on: date(left_on),
         released_at: NOW,
     };
     let key = node_key(&NodeId::municipality(&town(from)));

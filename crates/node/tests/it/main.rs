@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too; clippy exempts only the functions marked as such"
 )]
 
+mod attacks;
 mod bounds;
 mod directory;
 mod disclosure;

@@ -3,8 +3,8 @@
 
 use law::change::{ChangeNotice, ChangeReason};
 use ledger::entry::EntryKind;
-use node::ports::Reads as _;
-use wire::{NoticeBatch, RelayedNotice, Reply, Request};
+use node::ports::{Reads as _, Space};
+use wire::{NoticeBatch, RelayedNotice, Reply, Request, SignedRelease};
 
 use crate::fixture::{KUNITACHI, MATSUMOTO, MITAKA, NOW, code, notice, release};
 use crate::world::{Node, peer};
@@ -21,20 +21,16 @@ impl Center {
 
     /// One notice, by way of its prefecture.
     fn take(&mut self, notice: ChangeNotice) {
+        self.hear((notice, None));
+    }
+
+    /// One notice with the former municipality's word, if it comes with one.
+    fn hear(&mut self, (notice, release): (ChangeNotice, Option<SignedRelease>)) {
         let nagano = notice.record.municipality.as_str() == MATSUMOTO;
         let (place, from) = if nagano { (1, "prefecture-20") } else { (0, "prefecture-13") };
         self.sent[place] += 1;
         let sequence = self.sent[place];
         let municipality = notice.record.municipality;
-        // Person 1 moves from Kunitachi to Matsumoto, and on to Mitaka.
-        let former = match (municipality.as_str(), notice.record.code == code(1)) {
-            (MATSUMOTO, true) => Some(KUNITACHI),
-            (MITAKA, true) => Some(MATSUMOTO),
-            _ => None,
-        };
-        let release = former
-            .filter(|_| notice.reason == ChangeReason::MovedIn)
-            .map(|former| release(1, former, municipality.as_str()));
         let notices = vec![RelayedNotice { municipality, sequence, notice, release }];
         let batch = NoticeBatch { first_sequence: sequence, notices };
         let reply = self.node.ask(NOW, &peer(from), Request::Notices(batch));
@@ -61,60 +57,57 @@ fn says(town_code: &str, reason: ChangeReason, on: &str) -> ChangeNotice {
     notice(reason, on, 1, address, town_code)
 }
 
-#[test]
-fn a_late_moving_out_does_not_remove_who_moved_in_elsewhere() {
-    let mut center = Center::new();
-    center.take(says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01"));
-    center.take(says(MATSUMOTO, ChangeReason::MovedIn, "2026-09-02"));
-    center.take(says(KUNITACHI, ChangeReason::MovedOut, "2026-09-01"));
-    assert_eq!(center.current_at(1).as_deref(), Some(MATSUMOTO));
-    assert!(center.last_remark().contains("1 late"));
-    // The late word is kept: who asks for the history finds both.
-    assert_eq!(center.node.store.history(&code(1), 10).unwrap().len(), 2);
+/// Moved in from there, where the moving-out says this day.
+fn came(to: &str, on: &str, from: &str, left_on: &str) -> (ChangeNotice, Option<SignedRelease>) {
+    (says(to, ChangeReason::MovedIn, on), Some(release(1, from, to, left_on)))
 }
 
 #[test]
-fn a_municipality_that_was_away_brings_nobody_back() {
-    let in_and_out = [
+fn an_entry_waits_for_the_moving_out_that_was_sent_before_it() {
+    let mut center = Center::new();
+    center.take(says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01"));
+    center.hear(came(MATSUMOTO, "2026-09-02", KUNITACHI, "2026-09-01"));
+    assert_eq!(center.current_at(1).as_deref(), Some(KUNITACHI));
+    assert!(center.last_remark().contains("1 early"));
+    center.take(says(KUNITACHI, ChangeReason::CorrectedExOfficio, "2026-09-03"));
+    center.take(says(KUNITACHI, ChangeReason::MovedOut, "2026-09-01"));
+    assert_eq!(center.current_at(1).as_deref(), Some(MATSUMOTO));
+    assert_eq!(center.node.store.history(&code(1), 10).unwrap().len(), 3);
+}
+
+#[test]
+fn a_municipality_that_was_away_keeps_nobody_and_brings_nobody_back() {
+    // Kunitachi was cut off for days with all it had to say; Matsumoto's entry came first.
+    let mut center = Center::new();
+    center.hear(came(MATSUMOTO, "2026-05-02", KUNITACHI, "2026-05-01"));
+    center.take(says(MATSUMOTO, ChangeReason::Died, "2026-06-01"));
+    assert_eq!(center.current_at(1), None);
+    for late in [
         says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01"),
         says(KUNITACHI, ChangeReason::MovedWithin, "2026-04-02"),
         says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01"),
-    ];
-    // Kunitachi was cut off for days; Matsumoto's entry came first.
-    let mut center = Center::new();
-    center.take(says(MATSUMOTO, ChangeReason::MovedIn, "2026-05-02"));
-    for late in in_and_out.clone() {
+    ] {
         center.take(late);
-        assert_eq!(center.current_at(1).as_deref(), Some(MATSUMOTO));
-        assert!(center.last_remark().contains("1 late"));
     }
     let held = center.node.store.resident(&code(1)).unwrap().unwrap();
-    assert_eq!(held.identity.items.address.expose(), "長野県松本市丸の内3");
-    assert_eq!(center.node.store.history(&code(1), 10).unwrap().len(), 3);
-    // The same when the person has left Matsumoto, too: nobody comes back to life.
-    let mut center = Center::new();
-    center.take(says(MATSUMOTO, ChangeReason::MovedIn, "2026-05-02"));
-    center.take(says(MATSUMOTO, ChangeReason::Died, "2026-06-01"));
-    for late in in_and_out {
-        center.take(late);
-        let held = center.node.store.resident(&code(1)).unwrap().unwrap();
-        assert!(held.removed);
-        assert_eq!(held.change.unwrap().reason, ChangeReason::Died);
-    }
+    assert_eq!(held.identity.municipality.as_str(), MATSUMOTO);
+    assert_eq!((held.removed, held.change.unwrap().reason), (true, ChangeReason::Died));
+    assert_eq!(center.node.store.history(&code(1), 10).unwrap().len(), 4);
 }
 
 #[test]
 fn every_interleaving_of_a_move_ends_in_the_same_place() {
+    let plain = |notice: ChangeNotice| (notice, None);
     let queues = [
         vec![
-            says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01"),
-            says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01"),
+            plain(says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01")),
+            plain(says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01")),
         ],
         vec![
-            says(MATSUMOTO, ChangeReason::MovedIn, "2026-05-02"),
-            says(MATSUMOTO, ChangeReason::MovedOut, "2026-06-01"),
+            came(MATSUMOTO, "2026-05-02", KUNITACHI, "2026-05-01"),
+            plain(says(MATSUMOTO, ChangeReason::MovedOut, "2026-06-01")),
         ],
-        vec![says(MITAKA, ChangeReason::MovedIn, "2026-06-02")],
+        vec![came(MITAKA, "2026-06-02", MATSUMOTO, "2026-06-01")],
     ];
     let mut tried = 0;
     for order in 0..3_u32.pow(5) {
@@ -127,10 +120,12 @@ fn every_interleaving_of_a_move_ends_in_the_same_place() {
             continue;
         }
         for queue in orders {
-            center.take(queues[queue][next[queue]].clone());
+            center.hear(queues[queue][next[queue]].clone());
             next[queue] += 1;
         }
         assert_eq!(center.current_at(1).as_deref(), Some(MITAKA));
+        assert!(center.node.store.facts(Space::Arrival, None, 1).unwrap().is_empty());
+        assert!(center.node.store.facts(Space::SetAside, None, 1).unwrap().is_empty());
         tried += 1;
     }
     assert_eq!(tried, 30);
@@ -171,13 +166,13 @@ fn a_change_of_code_by_a_stranger_changes_nothing() {
 fn a_late_word_under_an_old_code_makes_no_second_person() {
     let mut center = Center::new();
     center.take(says(KUNITACHI, ChangeReason::MovedIn, "2026-04-01"));
-    center.take(says(MATSUMOTO, ChangeReason::MovedIn, "2026-05-02"));
+    center.take(says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01"));
+    center.hear(came(MATSUMOTO, "2026-05-02", KUNITACHI, "2026-05-01"));
     let mut recoded = says(MATSUMOTO, ChangeReason::CodeChangedOnRequest, "2026-05-03");
     recoded.previous_code = Some(code(1));
     recoded.record.code = code(2);
     center.take(recoded);
     center.take(says(KUNITACHI, ChangeReason::MovedWithin, "2026-04-20"));
-    center.take(says(KUNITACHI, ChangeReason::MovedOut, "2026-05-01"));
     assert_eq!(center.node.store.resident(&code(1)).unwrap(), None);
     assert_eq!(center.current_at(2).as_deref(), Some(MATSUMOTO));
     assert!(center.last_remark().contains("1 set aside"));

@@ -8,7 +8,7 @@ use wire::{
     NodeId, NoticeBatch, RelayedNotice, Reply, Request, SetAside, SetAsideNotice, SignedRelease,
 };
 
-use crate::fixture::{KUNITACHI, MATSUMOTO, MITAKA, NOW, code, node_key, notice, release, town};
+use crate::fixture::{self, KUNITACHI, MATSUMOTO, MITAKA, NOW, code, date, node_key, notice, town};
 use crate::world::{Node, World, peer};
 
 fn entered(number: u64) -> ChangeNotice {
@@ -17,6 +17,18 @@ fn entered(number: u64) -> ChangeNotice {
 
 fn moved_in(number: u64, to: &str) -> ChangeNotice {
     notice(ChangeReason::MovedIn, "2026-05-01", number, "東京都三鷹市野崎1", to)
+}
+
+/// Left on the last of April, as [`left`] says.
+fn release(number: u64, from: &str, to: &str) -> SignedRelease {
+    fixture::release(number, from, to, "2026-04-30")
+}
+
+fn left(number: u64, from: &str) -> ChangeNotice {
+    let mut notice = entered(number);
+    notice.record.municipality = town(from);
+    (notice.reason, notice.changed_on) = (ChangeReason::MovedOut, date("2026-04-30"));
+    notice
 }
 
 fn batch(first_sequence: u64, rows: Vec<(ChangeNotice, Option<SignedRelease>)>) -> Request {
@@ -103,22 +115,26 @@ fn a_release_that_is_not_one_enters_nobody() {
         (None, "not-released"),
         (Some(other_key), "release-not-valid"),
         (Some(changed), "release-not-valid"),
+        (Some(fixture::release(1, KUNITACHI, MITAKA, "2026-04-29")), "release-spent"),
+        (Some(release(1, MITAKA, MITAKA)), "release-not-valid"),
         (Some(release(2, KUNITACHI, MITAKA)), "release-not-valid"),
         (Some(release(1, KUNITACHI, MATSUMOTO)), "release-not-valid"),
     ];
     for (release, rule) in tried {
         let mut tokyo = Node::of("prefecture-13");
-        tokyo.ask(NOW, &peer("municipality-132152"), batch(1, vec![(entered(1), None)]));
+        let there = vec![(entered(1), None), (left(1, KUNITACHI), None)];
+        tokyo.ask(NOW, &peer("municipality-132152"), batch(1, there));
         let from = peer("municipality-132047");
         let (applied, aside) = told(tokyo.ask(NOW, &from, batch(1, vec![(here.clone(), release)])));
         assert_eq!((applied, aside), (1, said(&[(1, rule)])));
         let held = tokyo.store.resident(&code(1)).unwrap().unwrap();
         assert_eq!(held.identity.municipality, town(KUNITACHI));
         let queued = tokyo.store.queued(&NodeId::center(), 0, 10).unwrap();
-        assert_eq!(queued.len(), 1, "what is set aside is not passed on");
+        assert_eq!(queued.len(), 2, "what is set aside is not passed on");
     }
     let mut tokyo = Node::of("prefecture-13");
-    tokyo.ask(NOW, &peer("municipality-132152"), batch(1, vec![(entered(1), None)]));
+    let there = vec![(entered(1), None), (left(1, KUNITACHI), None)];
+    tokyo.ask(NOW, &peer("municipality-132152"), batch(1, there));
     let good = vec![(here, Some(release(1, KUNITACHI, MITAKA)))];
     assert_eq!(told(tokyo.ask(NOW, &peer("municipality-132047"), batch(1, good))), (1, vec![]));
     let held = tokyo.store.resident(&code(1)).unwrap().unwrap();
@@ -128,25 +144,28 @@ fn a_release_that_is_not_one_enters_nobody() {
 #[test]
 fn what_is_said_after_an_early_entry_waits_behind_it() {
     let mut center = Node::of("center");
-    let tokyo = peer("prefecture-13");
-    center.ask(NOW, &tokyo, batch(1, vec![(entered(1), None)]));
-    // Matsumoto let her go to Mitaka, but its own entry is still on its way through Nagano.
+    let (tokyo, nagano) = (peer("prefecture-13"), peer("prefecture-20"));
+    center.ask(NOW, &tokyo, batch(1, vec![(entered(1), None), (left(1, KUNITACHI), None)]));
+    // Matsumoto let her go to Mitaka, but what it said is still on its way through Nagano.
     let mut within = moved_in(1, MITAKA);
     within.reason = ChangeReason::MovedWithin;
-    within.changed_on = crate::fixture::date("2026-05-20");
-    let early = vec![(moved_in(1, MITAKA), Some(release(1, MATSUMOTO, MITAKA))), (within, None)];
-    assert_eq!(told(center.ask(NOW, &tokyo, batch(2, early))), (3, vec![]));
+    within.changed_on = date("2026-05-20");
+    let word = fixture::release(1, MATSUMOTO, MITAKA, "2026-05-10");
+    let early = vec![(moved_in(1, MITAKA), Some(word)), (within, None)];
+    assert_eq!(told(center.ask(NOW, &tokyo, batch(3, early))), (4, vec![]));
     let at = |center: &Node| {
         let held = center.store.resident(&code(1)).unwrap().unwrap();
         (held.identity.municipality.as_str().to_owned(), held.change.unwrap().reason)
     };
-    assert_eq!(at(&center), (KUNITACHI.to_owned(), ChangeReason::EnteredExOfficio));
+    assert_eq!(at(&center), (KUNITACHI.to_owned(), ChangeReason::MovedOut));
     // A crash in between forgets nothing of it.
     center.restart();
     let mut between = moved_in(1, MATSUMOTO);
-    between.changed_on = crate::fixture::date("2026-04-20");
-    let between = vec![(between, Some(release(1, KUNITACHI, MATSUMOTO)))];
-    center.ask(NOW, &peer("prefecture-20"), batch(1, between));
+    between.changed_on = date("2026-05-01");
+    let mut on = left(1, MATSUMOTO);
+    on.changed_on = date("2026-05-10");
+    let between = vec![(between, Some(release(1, KUNITACHI, MATSUMOTO))), (on, None)];
+    center.ask(NOW, &nagano, batch(1, between));
     assert_eq!(at(&center), (MITAKA.to_owned(), ChangeReason::MovedWithin));
     assert!(center.store.facts(Space::Arrival, None, 10).unwrap().is_empty());
     assert!(kept(&center).is_empty());
@@ -180,42 +199,37 @@ fn the_sender_keeps_what_was_set_aside_above_it() {
 fn the_word_of_an_earlier_move_lets_nobody_go_again() {
     let mut center = Node::of("center");
     let (tokyo, nagano) = (peer("prefecture-13"), peer("prefecture-20"));
-    let day = crate::fixture::date;
     let at = |center: &Node| {
         let held = center.store.resident(&code(1)).unwrap().unwrap();
         held.identity.municipality.as_str().to_owned()
     };
-    let entry = |to: &str, on: &str| {
-        let mut notice = moved_in(1, to);
-        notice.changed_on = day(on);
+    let on = |mut notice: ChangeNotice, on: &str| {
+        notice.changed_on = date(on);
         notice
     };
-    center.ask(NOW, &tokyo, batch(1, vec![(entered(1), None)]));
     let word = release(1, KUNITACHI, MATSUMOTO);
-    let first = vec![(entry(MATSUMOTO, "2026-05-01"), Some(word.clone()))];
-    assert_eq!(told(center.ask(NOW, &nagano, batch(1, first))), (1, vec![]));
-    // Back in Kunitachi, and Matsumoto claims with the old word: once it counted, it is spent.
-    let back = vec![(entry(KUNITACHI, "2026-06-01"), Some(release(1, MATSUMOTO, KUNITACHI)))];
-    assert_eq!(told(center.ask(NOW, &tokyo, batch(2, back))), (2, vec![]));
-    let again = vec![(entry(MATSUMOTO, "2026-07-01"), Some(word))];
-    let spent = said(&[(2, "release-spent")]);
-    assert_eq!(told(center.ask(NOW, &nagano, batch(2, again))), (2, spent));
+    center.ask(NOW, &tokyo, batch(1, vec![(entered(1), None), (left(1, KUNITACHI), None)]));
+    let there = vec![
+        (moved_in(1, MATSUMOTO), Some(word.clone())),
+        (on(left(1, MATSUMOTO), "2026-05-31"), None),
+    ];
+    assert_eq!(told(center.ask(NOW, &nagano, batch(1, there))), (2, vec![]));
+    let back = fixture::release(1, MATSUMOTO, KUNITACHI, "2026-05-31");
+    let back = vec![(on(moved_in(1, KUNITACHI), "2026-06-01"), Some(back))];
+    assert_eq!(told(center.ask(NOW, &tokyo, batch(3, back))), (3, vec![]));
     assert_eq!(at(&center), KUNITACHI);
-    // A word that was held back unused is void when the resident has come back since.
-    let tomorrow = NOW.plus_ms(2 * 86_400_000);
-    let today = tomorrow.date_in_japan().to_string();
-    let held_back = release(1, KUNITACHI, MITAKA);
-    let mut out = entry(KUNITACHI, &today);
-    out.reason = ChangeReason::MovedOut;
-    let mut within = out.clone();
-    within.reason = ChangeReason::EnteredExOfficio;
-    let rows = vec![(out, None), (within, None)];
-    // As of a later day: the directory of the fixture is old by then, which writing survives.
-    assert_eq!(told(center.ask(tomorrow, &tokyo, batch(3, rows))), (4, vec![]));
-    let late = vec![(entry(MITAKA, &today), Some(held_back))];
-    let spent = said(&[(5, "release-spent")]);
-    assert_eq!(told(center.ask(tomorrow, &tokyo, batch(5, late))), (5, spent));
+    // Back in Kunitachi, and Matsumoto claims with the old word: she has not left, so it waits.
+    let again = vec![(on(moved_in(1, MATSUMOTO), "2026-07-01"), Some(word))];
+    assert_eq!(told(center.ask(NOW, &nagano, batch(3, again))), (3, vec![]));
     assert_eq!(at(&center), KUNITACHI);
+    // And when she leaves for Mitaka, the old word does not name this moving-out.
+    let off = vec![(on(left(1, KUNITACHI), "2026-08-01"), None)];
+    center.ask(NOW, &tokyo, batch(4, off));
+    assert_eq!(kept(&center), said(&[(3, "release-spent")]));
+    let to = fixture::release(1, KUNITACHI, MITAKA, "2026-08-01");
+    let to = vec![(on(moved_in(1, MITAKA), "2026-08-02"), Some(to))];
+    assert_eq!(told(center.ask(NOW, &tokyo, batch(5, to))), (5, vec![]));
+    assert_eq!(at(&center), MITAKA);
 }
 
 #[test]
