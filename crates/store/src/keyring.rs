@@ -1,8 +1,8 @@
 //! The keys in use: index, rows, queues, and one key per retention cohort, loaded as needed.
 //!
 //! Cohort keys and row keys are random and wrapped twice over: what stands in the tables opens only
-//! with a key for that very term that lives in the token. When the term has ended the token destroys
-//! its key, and with it every copy of the wrapped one, in backups of any age too (decision 0017).
+//! with a key for that very term that lives in the token. When the term has ended the token
+//! destroys its key, and with it every copy of the wrapped one, in backups of any age too (decision 0017).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -260,8 +260,8 @@ impl Keyring {
     }
 
     /// Have the token destroy its keys for terms that are over: cohorts of erased months, and
-    /// row epochs before `epoch` whose wrapped key is no longer kept. What stands in the tables says
-    /// what is over, so that a run that was cut short is finished by the next one.
+    /// row epochs before `epoch` whose wrapped key is no longer kept. What stands in the tables
+    /// says what is over, so that a run that was cut short is finished by the next one.
     pub(crate) fn destroy_ended(
         &self,
         table: &dyn KeyTable,
@@ -296,8 +296,8 @@ impl Keyring {
         cipher
     }
 
-    /// Forget the keys that were drawn in a group which was given up. The others stay: a device that
-    /// is away for a while must not take away what is open already.
+    /// Forget the keys that were drawn in a group which was given up. The others stay: a device
+    /// that is away for a while must not take away what is open already.
     pub(crate) fn forget_fresh(&self) {
         for term in self.fresh.take() {
             self.forget(term);

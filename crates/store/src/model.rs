@@ -22,7 +22,8 @@ use crate::erased::Erased;
 use crate::fsck::{FsckReport, PopulationDigest};
 use crate::month::Month;
 use crate::row::entry_time;
-use crate::sqlite::{entry_without_time, group_failed};
+use crate::sealing::{entry_without_time, history_of_no_one};
+use crate::sqlite::group_failed;
 use state::{Op, State};
 
 /// Whether a commit does what it says.
@@ -170,7 +171,7 @@ impl ModelStore {
         for write in writes {
             if let Write::AppendHistory { code, .. } = write {
                 if self.now.resident(code).is_none() {
-                    return Err(crate::sqlite::history_of_no_one());
+                    return Err(history_of_no_one());
                 }
                 self.perform(Op::Write(write.clone()));
             }

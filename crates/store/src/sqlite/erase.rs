@@ -1,21 +1,19 @@
 //! Erasure of whole cohorts: rows in small transactions, then their keys, then the token's keys for
 //! these terms (S1: 確実な消去). And the yearly renewal of the keys of current rows.
 //!
-//! What must be erased when is not decided here; the caller names the month. A crash between any two
-//! steps leaves rows or keys that the next run, or the next start, takes away.
+//! What must be erased when is not decided here; the caller names the month. A crash between any
+//! two steps leaves rows or keys that the next run, or the next start, takes away.
 
 use node::ports::StoreError;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::SqliteStore;
-use super::read::resident_place;
 use crate::erased::{Erase, Erased};
 use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
 use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME};
 use crate::row::ResidentRow;
 use crate::schema::{store_error, to_sql};
-use crate::seal;
 
 /// Rows that one pass looks at for a key that is to be given up: bounds the time between groups.
 const ROWS_LOOKED_AT_COUNT_MAX: i64 = 2_048;
@@ -251,7 +249,8 @@ impl SqliteStore {
     ) -> Result<i64, StoreError> {
         let max = to_sql(u64::try_from(rows_max).unwrap_or(u64::MAX));
         let ids: Vec<i64> = self.column(
-            "SELECT id FROM resident WHERE id > ?1 AND id <= ?2 AND epoch < ?3 ORDER BY id LIMIT ?4",
+            "SELECT id FROM resident WHERE id > ?1 AND id <= ?2 AND epoch < ?3
+             ORDER BY id LIMIT ?4",
             params![after, upto, old, max],
         )?;
         let epoch = self.row_epoch()?;
@@ -296,8 +295,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// After an older copy was put back: whatever the token can no longer open is expired, and goes.
-    /// Says how much that was.
+    /// After an older copy was put back: whatever the token can no longer open is expired, and
+    /// goes. Says how much that was.
     ///
     /// # Errors
     /// As for a commit; refused while a group is open.
@@ -409,10 +408,7 @@ impl SqliteStore {
         epoch: u32,
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
-        let cipher = self.keys.row_to_write(&self.db, epoch, &mut *dice)?;
-        let plain = row.encode().map_err(|_| super::write::too_long("resident"))?;
-        let sealed = seal::seal(&cipher, &resident_place(id, epoch), &plain, dice)
-            .map_err(|_| super::write::too_long("resident"))?;
+        let sealed = self.sealing().seal_resident(id, epoch, row, dice)?;
         self.run(
             "UPDATE resident SET epoch = ?2, sealed = ?3 WHERE id = ?1",
             params![id, epoch, sealed],

@@ -6,9 +6,7 @@ use node::ports::{FactPlace, Looked, ReadError, Space, StoreError};
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use super::write::too_long;
 use crate::schema::{from_sql, read_error, to_sql};
-use crate::seal;
 
 const SEALED: ReadError = ReadError::Sealed { table: "fact" };
 
@@ -21,10 +19,7 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
         let place = self.keys.fact_place(space, key);
-        let sealed = self
-            .keys
-            .seal_passing(&self.db, &sealed_at(space, &place), value, dice)?
-            .ok_or_else(|| too_long("fact"))?;
+        let sealed = self.sealing().seal_fact(space, &place, value, dice)?;
         self.run(
             "INSERT INTO fact (space, place, sealed) VALUES (?1, ?2, ?3)
              ON CONFLICT (space, place) DO UPDATE SET sealed = excluded.sealed",
@@ -95,13 +90,6 @@ impl SqliteStore {
     }
 
     fn open_fact(&self, space: Space, place: &FactPlace, sealed: &[u8]) -> Looked<Vec<u8>> {
-        let plain = self.keys.open_passing(&self.db, &sealed_at(space, place), sealed)?;
-        plain.map(|plain| plain.to_vec()).ok_or(SEALED)
+        self.sealing().open_fact(space, place, sealed)
     }
-}
-
-pub(super) fn sealed_at(space: Space, place: &FactPlace) -> Vec<u8> {
-    let mut key = vec![space.number()];
-    key.extend_from_slice(place);
-    seal::place("fact", &key)
 }

@@ -1,14 +1,13 @@
-//! Queue items and facts under the keys of current rows: sealed anew when such a key is given up, and
-//! let go when an older copy is put back whose key is gone.
+//! Queue items and facts under the keys of current rows: sealed anew when such a key is given up,
+//! and let go when an older copy is put back whose key is gone.
 
 use node::ports::{FactPlace, StoreError};
 use rusqlite::params;
 use wire::NodeId;
 
 use super::SqliteStore;
-use super::facts::sealed_at;
 use crate::keyring::from_read;
-use crate::places::{queue_place, space_of};
+use crate::places::{fact_sealed_at, queue_place, space_of};
 use crate::schema::{store_error, to_sql};
 
 /// Destination and sequence of a queue item, and its bytes.
@@ -110,5 +109,5 @@ fn fact_place(number: i64, place: &[u8]) -> Result<Vec<u8>, StoreError> {
     let unknown = || StoreError::Damaged("a fact of no known space or place".into());
     let space = space_of(number).ok_or_else(unknown)?;
     let place = FactPlace::try_from(place).map_err(|_| unknown())?;
-    Ok(sealed_at(space, &place))
+    Ok(fact_sealed_at(space, &place))
 }

@@ -4,18 +4,15 @@
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::query::{IndexKind, Probe};
-use node::ports::{
-    Counter, FactPlace, ForeignEntry, HistoryRow, Looked, OpenEntry, ReadError, Reads, Space,
-};
+use node::ports::{Counter, FactPlace, ForeignEntry, HistoryRow, Looked, OpenEntry, Reads, Space};
 use rusqlite::{OptionalExtension, Row, params};
 use wire::NodeId;
 
 use super::SqliteStore;
 use crate::keys::Domain;
-use crate::month::Month;
-use crate::row::{EntryRow, ForeignRow, ResidentRow, decode_history};
+use crate::places::{RESIDENTS_NAME, counter_name};
+use crate::row::{EntryRow, ResidentRow};
 use crate::schema::{from_sql, read_error, to_sql};
-use crate::seal;
 
 /// A row of a table whose rows belong to cohorts: key, second key, cohort, sealed.
 type CohortRow = (i64, i64, i32, Vec<u8>);
@@ -164,11 +161,8 @@ impl Reads for SqliteStore {
         while let Some(row) = rows.next().map_err(read_error)? {
             let sequence: i64 = row.get(0).map_err(read_error)?;
             let sealed = row.get_ref(1).and_then(|v| Ok(v.as_blob()?)).map_err(read_error)?;
-            let plain = self
-                .keys
-                .open_passing(&self.db, &queue_place(to.as_str(), sequence), sealed)?
-                .ok_or(ReadError::Sealed { table: "queue_item" })?;
-            found.push((from_sql(sequence), plain.to_vec()));
+            let plain = self.sealing().open_item(to.as_str(), sequence, sealed)?;
+            found.push((from_sql(sequence), plain));
         }
         Ok(found)
     }

@@ -2,27 +2,19 @@
 
 use law::code::RecordCode;
 use law::inquiry::Held;
-use law::query::terms;
-use law::retention::provision;
 use law::time::{Date, Timestamp};
-use ledger::commitment;
 use node::ports::{ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, StoreError, Write};
 use rusqlite::{Params, params};
 
 use super::SqliteStore;
-use super::read::{
-    RESIDENTS_NAME, cohort_row, counter_name, history_key, queue_place, resident_place,
-};
-use crate::codec::RowFault;
+use super::read::cohort_row;
 use crate::keyring::{epoch_of_expiry, from_read};
 use crate::keys::Domain;
 use crate::month::Month;
-use crate::row::{EntryRow, ForeignRow, ResidentRow, encode_history, entry_time};
+use crate::places::{RESIDENTS_NAME, counter_name};
+use crate::row::{ForeignRow, ResidentRow};
 use crate::schema::{store_error, to_sql};
-use crate::seal::{self, SealError};
-
-/// Six terms of one person: (digest, kind).
-type Terms = Vec<(i64, u8)>;
+use crate::sealing::{InCohort, Terms, history_of_no_one};
 
 impl SqliteStore {
     pub(super) fn apply_all(
@@ -203,11 +195,9 @@ impl SqliteStore {
             .and_then(|mut s| s.query_map([from], cohort_row)?.collect::<Result<Vec<_>, _>>())
             .map_err(store_error)?;
         for row in rows {
-            let plain = encode_history(&self.open_history(&row).map_err(from_read)?)
-                .map_err(|_| too_long("history"))?;
-            let key = history_key(row.0, to);
+            let opened = self.open_history(&row).map_err(from_read)?;
             let month = Month::from_number(row.2);
-            let sealed = self.seal_in_cohort("history", &key, month, &plain, dice)?;
+            let sealed = self.sealing().seal_history(row.0, to, month, &opened, dice)?.sealed;
             self.run(
                 "UPDATE history SET resident = ?2, sealed = ?3 WHERE id = ?1",
                 params![row.0, to, sealed],
@@ -223,21 +213,11 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<(u32, Vec<u8>), StoreError> {
         let epoch = self.row_epoch()?;
-        let cipher = self.keys.row_to_write(&self.db, epoch, dice)?;
-        let plain = row.encode().map_err(|RowFault| too_long("resident"))?;
-        let sealed = seal::seal(&cipher, &resident_place(id, epoch), &plain, dice)
-            .map_err(|_: SealError| too_long("resident"))?;
-        Ok((epoch, sealed))
+        Ok((epoch, self.sealing().seal_resident(id, epoch, row, dice)?))
     }
 
     pub(super) fn terms_of(&self, held: &Held) -> Terms {
-        terms(&held.identity)
-            .iter()
-            .map(|term| {
-                let kind = term.kind.number();
-                (self.keys.digest(Domain::Term(kind), &term.text), kind)
-            })
-            .collect()
+        self.sealing().terms(held)
     }
 
     fn insert_term(&self, digest: i64, kind: u8, resident: i64) -> Result<(), StoreError> {
@@ -275,9 +255,7 @@ impl SqliteStore {
         let (resident, _) = self.find(code).map_err(from_read)?.ok_or_else(history_of_no_one)?;
         let id = self.next_id("SELECT max(id) FROM history")?;
         let month = self.keys.open_month(Month::of_date(until));
-        let plain = encode_history(row).map_err(|RowFault| too_long("history"))?;
-        let sealed =
-            self.seal_in_cohort("history", &history_key(id, resident), month, &plain, dice)?;
+        let sealed = self.sealing().seal_history(id, resident, month, row, dice)?.sealed;
         self.run(
             "INSERT INTO history (id, resident, cohort, sealed) VALUES (?1, ?2, ?3, ?4)",
             params![id, resident, month.number(), sealed],
@@ -286,13 +264,8 @@ impl SqliteStore {
 
     fn append_leaf(&self, index: u64, leaf: &Leaf, dice: law::Dice<'_>) -> Result<(), StoreError> {
         let index = to_sql(index);
-        let month = self.keys.open_month(entry_month(&leaf.entry)?);
-        let mut salt = [0u8; 32];
-        dice(&mut salt);
-        let data = commitment(&salt, &leaf.entry);
-        let row = EntryRow { subject: leaf.subject, salt, entry: leaf.entry.clone() };
-        let plain = row.encode().map_err(|RowFault| too_long("entry"))?;
-        let sealed = self.seal_in_cohort("entry", &index.to_be_bytes(), month, &plain, dice)?;
+        let (InCohort { cohort: month, sealed }, data) =
+            self.sealing().seal_entry(index, leaf, dice)?;
         self.run(
             "INSERT INTO entry (idx, leaf_data, cohort, sealed) VALUES (?1, ?2, ?3, ?4)",
             params![index, data.as_slice(), month.number(), sealed],
@@ -313,11 +286,8 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<(), StoreError> {
         let id = self.next_id("SELECT max(id) FROM foreign_entry")?;
-        let month = self.keys.open_month(entry_month(&foreign.entry)?);
         let row = ForeignRow { subject: *subject, foreign: foreign.clone() };
-        let plain = row.encode().map_err(|RowFault| too_long("foreign_entry"))?;
-        let sealed =
-            self.seal_in_cohort("foreign_entry", &id.to_be_bytes(), month, &plain, dice)?;
+        let InCohort { cohort: month, sealed } = self.sealing().seal_foreign(id, &row, dice)?;
         self.run(
             "INSERT INTO foreign_entry (id, digest, cohort, sealed) VALUES (?1, ?2, ?3, ?4)",
             params![
@@ -329,19 +299,6 @@ impl SqliteStore {
         )
     }
 
-    fn seal_in_cohort(
-        &self,
-        table: &'static str,
-        key: &[u8],
-        month: Month,
-        plain: &[u8],
-        dice: law::Dice<'_>,
-    ) -> Result<Vec<u8>, StoreError> {
-        let cipher = self.keys.cohort_to_write(&self.db, month, dice)?;
-        seal::seal(&cipher, &seal::place(table, key), plain, dice)
-            .map_err(|_: SealError| too_long(table))
-    }
-
     fn enqueue(&self, to: &str, payload: &[u8], dice: law::Dice<'_>) -> Result<(), StoreError> {
         let sequence: i64 = self
             .db
@@ -351,10 +308,7 @@ impl SqliteStore {
             )
             .and_then(|mut s| s.query_row([to], |row| row.get(0)))
             .map_err(store_error)?;
-        let sealed = self
-            .keys
-            .seal_passing(&self.db, &queue_place(to, sequence), payload, dice)?
-            .ok_or_else(|| too_long("queue_item"))?;
+        let sealed = self.sealing().seal_item(to, sequence, payload, dice)?;
         self.run(
             "INSERT INTO queue_item (destination, sequence, sealed) VALUES (?1, ?2, ?3)",
             params![to, sequence, sealed],
@@ -377,23 +331,4 @@ impl SqliteStore {
 
 fn present(held: &Held) -> i64 {
     i64::from(!held.removed)
-}
-
-/// The cohort of an entry, by the time written in it.
-fn entry_month(entry: &[u8]) -> Result<Month, StoreError> {
-    entry_time(entry)
-        .map(|at| Month::of_date(provision(at.date_in_japan())))
-        .map_err(|RowFault| entry_without_time())
-}
-
-pub(crate) fn entry_without_time() -> StoreError {
-    StoreError::Damaged("an entry without a time was to be kept; its term is unknown".into())
-}
-
-pub(crate) fn history_of_no_one() -> StoreError {
-    StoreError::Damaged("history of a person who is not held was to be kept".into())
-}
-
-pub(crate) fn too_long(table: &str) -> StoreError {
-    StoreError::Io(format!("a row for {table} is longer than a row may be"))
 }
