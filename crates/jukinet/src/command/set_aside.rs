@@ -39,7 +39,7 @@ enum Verb {
     List(ListArgs),
     /// Let one of them go, on a stopped node; the ledger keeps that and why
     #[command(after_help = "Example:\n  jukinet set-aside drop --config prefecture.toml --from \
-            municipality-132152 \\\n    --sequence 71 --because \"sent again as 75\"\n\nAn arrival \
+            municipality-132152 \\\n    --number 71 --because \"sent again as 75\"\n\nAn arrival \
             of a municipality has the number that `list` shows.\nExit codes: 0 gone, 1 the node \
             runs, 2 bad usage, 4 there is none of that number.")]
     Drop(DropArgs),
@@ -65,7 +65,7 @@ struct DropArgs {
     from: String,
     /// Its number, as `list` shows it
     #[arg(long, value_name = "NUMBER")]
-    sequence: u64,
+    number: String,
     /// Why, for the ledger: ASCII, nobody's data
     #[arg(long, value_name = "WORDS", value_parser = because)]
     because: String,
@@ -100,10 +100,12 @@ fn failed(error: &dyn std::fmt::Display) -> Stopped {
 struct Aside {
     kind: &'static str,
     from: String,
-    sequence: u64,
+    /// The sender's number; of an arrival, the place it is kept at, which stays its own.
+    number: String,
     rule: String,
     since: String,
-    key: (Space, Vec<u8>),
+    /// What letting it go changes in the store.
+    gone: Write,
 }
 
 fn list(args: &ListArgs, talk: Talk) -> Result<Exit, Stopped> {
@@ -116,37 +118,35 @@ fn list(args: &ListArgs, talk: Talk) -> Result<Exit, Stopped> {
             .iter()
             .map(|one| {
                 json!({
-                    "kind": one.kind, "from": one.from, "sequence": one.sequence,
+                    "kind": one.kind, "from": one.from, "number": one.number,
                     "rule": one.rule, "since": one.since,
                 })
             })
             .collect();
         talk.json(&json!({"node": node.node.as_str(), "set_aside": rows}));
     } else {
-        for Aside { kind, from, sequence, rule, since, .. } in &all {
-            talk.data(format!("{since}  {kind:<8} {from:<24} {sequence:>8}  {rule}"));
+        for Aside { kind, from, number, rule, since, .. } in &all {
+            talk.data(format!("{since}  {kind:<8} {from:<24} {number:>16}  {rule}"));
         }
         talk.say(format!("{}: {} set aside or waiting", node.node, all.len()));
     }
     Ok(if all.is_empty() { Exit::Ok } else { Exit::Partial })
 }
 
-/// All that stands aside, oldest first; arrivals are numbered in that order.
+/// All that stands aside, oldest first.
 fn everything(node: &NodeConfig, reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
     let mut all = Vec::new();
     for_each(reads, Space::SetAside, |bytes| {
         let kept = SetAsideNotice::decode(bytes).map_err(|error| failed(&error))?;
         let key = [kept.from.as_str().as_bytes(), &kept.sequence.to_be_bytes()].concat();
-        all.push(aside("refused", &kept, (Space::SetAside, key)));
+        all.push(aside("refused", &kept, Write::DropFact { space: Space::SetAside, key }));
         Ok(())
     })?;
     if node.role != Role::Municipality {
         for_each(reads, Space::Arrival, |bytes| {
             let waiting = WaitingNotices::decode(bytes).map_err(|error| failed(&error))?;
             for kept in &waiting.notices {
-                let code = kept.notice.notice.record.code;
-                let key = (Space::Arrival, code.expose().as_bytes().to_vec());
-                all.push(aside("early", kept, key));
+                all.push(aside("early", kept, without(&waiting, kept)?));
             }
             Ok(())
         })?;
@@ -157,38 +157,55 @@ fn everything(node: &NodeConfig, reads: &dyn Reads) -> Result<Vec<Aside>, Stoppe
     Ok(all)
 }
 
-fn aside(kind: &'static str, kept: &SetAsideNotice, key: (Space, Vec<u8>)) -> Aside {
+/// The same person's other notices go on waiting.
+fn without(waiting: &WaitingNotices, gone: &SetAsideNotice) -> Result<Write, Stopped> {
+    let others = waiting.notices.iter().filter(|kept| *kept != gone).cloned();
+    let others = WaitingNotices { notices: others.collect() };
+    // Kept under the code that the person has before the first of them.
+    let notice = waiting.notices.first().map_or(&gone.notice.notice, |first| &first.notice.notice);
+    let code = notice.previous_code.unwrap_or(notice.record.code);
+    let (space, key) = (Space::Arrival, code.expose().as_bytes().to_vec());
+    if others.notices.is_empty() {
+        return Ok(Write::DropFact { space, key });
+    }
+    let value = others.encode().map_err(|error| failed(&error))?;
+    Ok(Write::PutFact { space, key, value })
+}
+
+fn aside(kind: &'static str, kept: &SetAsideNotice, gone: Write) -> Aside {
     Aside {
         kind,
         from: kept.from.as_str().to_owned(),
-        sequence: kept.sequence,
+        number: kept.sequence.to_string(),
         rule: kept.rule.clone(),
         since: kept.at.to_rfc3339(),
-        key,
+        gone,
     }
 }
 
 fn arrivals(reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
     let mut found = Vec::new();
-    for_each(reads, Space::Arrival, |bytes| {
+    each_place(reads, Space::Arrival, |place, bytes| {
         let arrival = Arrival::decode(bytes).map_err(|error| failed(&error))?;
         let code = arrival.notice.record.code;
         let rule = if arrival.refused { "not-released" } else { "not-answered" };
+        let key = code.expose().as_bytes().to_vec();
         found.push(Aside {
             kind: "arrival",
             from: NodeId::municipality(&arrival.former).as_str().to_owned(),
-            sequence: 0,
+            number: hex(place),
             rule: rule.to_owned(),
             since: arrival.filed_at.to_rfc3339(),
-            key: (Space::Arrival, code.expose().as_bytes().to_vec()),
+            gone: Write::DropFact { space: Space::Arrival, key },
         });
         Ok(())
     })?;
-    found.sort_by(|a, b| (&a.since, &a.key.1).cmp(&(&b.since, &b.key.1)));
-    for (one, number) in found.iter_mut().zip(1..) {
-        one.sequence = number;
-    }
     Ok(found)
+}
+
+/// The first eight bytes of the place: a keyed digest, which says nothing and does not change.
+fn hex(place: &FactPlace) -> String {
+    place.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn for_each(
@@ -196,13 +213,21 @@ fn for_each(
     space: Space,
     mut visit: impl FnMut(&[u8]) -> Result<(), Stopped>,
 ) -> Result<(), Stopped> {
+    each_place(reads, space, |_, bytes| visit(bytes))
+}
+
+fn each_place(
+    reads: &dyn Reads,
+    space: Space,
+    mut visit: impl FnMut(&FactPlace, &[u8]) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
     let mut after: Option<FactPlace> = None;
     loop {
         let page = reads.facts(space, after, PAGE_COUNT_MAX).map_err(|error| failed(&error))?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(*last);
-        for (_, bytes) in &page {
-            visit(bytes)?;
+        for (place, bytes) in &page {
+            visit(place, bytes)?;
         }
     }
 }
@@ -211,24 +236,22 @@ fn drop_one(args: &DropArgs, talk: Talk) -> Result<Exit, Stopped> {
     let node = config::load_node(&args.config).map_err(|e| (Exit::Usage, e.to_string()))?;
     let token = token_file::open(&node.token).map_err(|error| failed(&error))?;
     let mut store = open_store(&node, &token).map_err(|error| failed(&error))?;
-    let wanted = |one: &Aside| one.from == args.from && one.sequence == args.sequence;
+    let wanted = |one: &Aside| one.from == args.from && one.number == args.number;
     let Some(one) = everything(&node, store.reads())?.into_iter().find(wanted) else {
-        let why = format!("nothing of {} has number {}", args.from, args.sequence);
+        let why = format!("nothing of {} has number {}", args.from, args.number);
         return Err((Exit::Refused, why));
     };
-    let (space, key) = one.key;
-    let note = format!("let go by hand: {}", args.because);
+    let note = format!("let go by hand, number {}: {}", args.number, args.because);
     let entry = Entry::build(EntryKind::NoticesSetAside, clock::now(), node.node.as_str())
         .terminal(args.from.as_str())
         .rule("let-go")
-        .first(args.sequence)
         .count(1)
         .note(note)
         .finish()
         .map_err(|error| failed(&error))?;
     let leaves = vec![Leaf { subject: None, entry: entry.encode() }];
     let entries = [NewEntry { id: ledger::receipt::EntryId(0), leaves }];
-    let writes = [Write::DropFact { space, key }];
+    let writes = [one.gone];
     store.apply(&writes, &entries, &mut dice::fill).map_err(|error| failed(&error))?;
     store.commit().map_err(|error| failed(&error))?;
     let signer = LedgerSigner::new(&node.node, token).map_err(|error| failed(&error))?;

@@ -96,7 +96,7 @@ fn what_cannot_be_applied_is_listed_and_let_go_with_a_record() {
     assert_eq!(residents(&country, "center"), 1);
     let config = country.config("prefecture-13");
     let mut arguments = vec!["set-aside", "drop", "--config", &config, "--from", NEW];
-    arguments.extend(["--sequence", "1", "--because", "entered by mistake"]);
+    arguments.extend(["--number", "1", "--because", "entered by mistake"]);
     let running = tool(&arguments);
     assert_eq!(running.code, 1, "not beside the running node: {running:?}");
     country.stop("prefecture-13");
