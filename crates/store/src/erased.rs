@@ -42,7 +42,7 @@ impl Erased {
     }
 }
 
-/// Erasure by calendar, as a runner needs it of any engine: small steps between the node's own work.
+/// Erasure by calendar, as a runner needs it of any engine: small steps between the node's work.
 pub trait Erase {
     /// What lies before this month of expiry now.
     ///
@@ -50,8 +50,8 @@ pub trait Erase {
     /// When the store cannot be read.
     fn erasable_before(&self, month: Month) -> Result<Erased, StoreError>;
 
-    /// At most `rows_max` of those rows, in one transaction; their keys stay. No rows in the answer:
-    /// none are left.
+    /// At most `rows_max` of those rows, in one transaction; their keys stay. No rows in the
+    /// answer: none are left.
     ///
     /// # Errors
     /// As for a commit; refused while a group is open.

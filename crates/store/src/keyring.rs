@@ -2,7 +2,8 @@
 //!
 //! Cohort keys and row keys are random and wrapped twice over: what stands in the tables opens only
 //! with a key for that very term that lives in the token. When the term has ended the token
-//! destroys its key, and with it every copy of the wrapped one, in backups of any age too (decision 0017).
+//! destroys its key, and with it every copy of the wrapped one, in backups of any age too (decision
+//! 0017).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ use super::manifest::{Counts, FileEntry, Manifest};
 use super::vault::{BLOCK_BYTES_MAX, Vault};
 use super::{BackupError, hex, io};
 use crate::clock;
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, StoreConfig};
 use crate::runner::process::store_path;
 
 /// How often the right edge of a busy ledger is read again.
@@ -45,6 +45,9 @@ pub fn create(
     counts: &Counts,
     progress: Progress<'_>,
 ) -> Result<Manifest, BackupError> {
+    if node.store != StoreConfig::Sqlite {
+        return Err(BackupError::Engine);
+    }
     let vault = Vault::new(folder);
     let mut made = Made { vault: &vault, key, written: 0, files: Vec::new() };
     let ledger = LedgerDirectory::new(&node.ledger);

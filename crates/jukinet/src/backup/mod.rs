@@ -49,6 +49,11 @@ pub enum BackupError {
     Taken(PathBuf),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "this node's store is on PostgreSQL: back it up with the server's own tools and the \
+         ledger's             folder beside it (docs/operators.md)"
+    )]
+    Engine,
     #[error("the published ledger moved on faster than it could be read; try again")]
     Restless,
 }

@@ -1,5 +1,5 @@
-//! The terms of retention are a document: this test compares the table with the golden file, which a
-//! reviewer holds against the articles.
+//! The terms of retention are a document: this test compares the table with the golden file,
+//! which a reviewer holds against the articles.
 
 #[test]
 fn the_golden_file_is_the_table() {

@@ -52,7 +52,8 @@ impl SqliteStore {
         max: usize,
     ) -> Looked<Vec<(FactPlace, Vec<u8>)>> {
         let mut statement = self.prepare(
-            "SELECT place, sealed FROM fact WHERE space = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+            "SELECT place, sealed FROM fact WHERE space = ?1 AND place > ?2
+             ORDER BY place LIMIT ?3",
         )?;
         // Every place is longer than the empty one, and so after it.
         let after = after.as_ref().map_or(&[][..], |place| place.as_slice());
