@@ -198,6 +198,12 @@ struct Ours {
     round: u32,
 }
 
+/// Whether the center holds this person as a resident of the municipality.
+fn is_here(center: &Keeping, code: &str) -> bool {
+    let held = RecordCode::parse(code).ok().and_then(|code| center.reads().resident(&code).ok()?);
+    held.is_some_and(|held| !held.removed && held.identity.municipality.as_str() == MUNICIPALITY)
+}
+
 fn unread(error: &ReadError) -> BenchError {
     BenchError::Void(error.to_string())
 }
@@ -207,10 +213,12 @@ impl Ours {
         let country = raise(options, say)?;
         let file: PathBuf = country.dir.join("residents.csv");
         let (people, peer_people) = (People::read(&file)?, People::read(&file)?);
-        let residents = people.of(MUNICIPALITY);
+        let center = Keeping::open(&country, "center")?;
+        // The demonstration's story has moved some away: those who are there now can move within.
+        let mut residents = people.of(MUNICIPALITY);
+        residents.retain(|index| people.plain(*index).is_some_and(|it| is_here(&center, &it.code)));
         let runtime = runtime()?;
         let feeding = runtime.block_on(Line::open(&place::feed(&country.config(NODE))?))?;
-        let center = Keeping::open(&country, "center")?;
         let today = clock::now().date_in_japan();
         let round = 0;
         Ok(Self { country, people, peer_people, residents, feeding, center, runtime, today, round })
