@@ -78,8 +78,8 @@ impl NodeStore {
     }
 
     /// Copy everything to an empty place, compare the digests of both sides, and leave this store
-    /// as it is. The ledger's checkpoint and key go along when the ledger's folder is another one; its
-    /// other files are made again from the entries when the store is next opened.
+    /// as it is. The ledger's checkpoint and key go along when the ledger's folder is another one;
+    /// its other files are made again from the entries when the store is next opened.
     ///
     /// # Errors
     /// When the target is not empty or does not take the rows, or holds another thing afterwards;
