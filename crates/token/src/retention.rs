@@ -244,7 +244,10 @@ mod tests {
 
     /// A file in memory, and dice that count.
     #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<(Option<Vec<u8>>, u8, bool)>>);
+    struct Memory(Arc<Mutex<Shelved>>);
+
+    /// The file, the count of the dice, whether the disk is full.
+    type Shelved = (Option<Vec<u8>>, u8, bool);
 
     impl RetentionShelf for Memory {
         fn load(&self) -> Result<Option<Vec<u8>>, String> {
