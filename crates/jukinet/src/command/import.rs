@@ -211,8 +211,8 @@ fn begin(config: &NodeConfig, store: &NodeStore, path: &Path, file: &str) -> Res
         Some(begun) if !begun.finished => Err(named(
             path,
             format!(
-                "another file is half loaded (SHA-256 {}…); finish that one first, or, to begin anew, \
-                 remove {} and the database beside it",
+                "another file is half loaded (SHA-256 {}…); finish that one first, or, to begin \
+                 anew, remove {} and the database beside it",
                 begun.file.get(..16).unwrap_or_default(),
                 kept.display()
             ),

@@ -38,9 +38,10 @@ enum Bench {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  \
         jukilab bench B8 --changes 20000\n  jukilab bench B11 --changes 240000\n  jukilab bench \
-        import --residents 1000000\n  jukilab bench build --cold\n\nA country of real processes is raised on loopback for each \
-        run and removed after it; set\nJUKILAB_DIR to keep its files on another disk. Exit \
-        codes: 0 figures, 1 no figures,\n3 a wrong answer: the run is void.")]
+        import --residents 1000000\n  jukilab bench build --cold\n\nB5, B8 and B11 run \
+        PostgreSQL 15 beside ours. What is raised runs on loopback and is removed\nat the end; set \
+        JUKILAB_DIR to keep its files on another disk. Exit codes: 0 figures, 1 no\nfigures, 3 a \
+        wrong answer: the run is void.")]
 pub(crate) struct Arguments {
     /// Which one.
     #[arg(value_enum)]

@@ -1,4 +1,4 @@
-//! `jukinet import` as a process that is watched: its answer, its CPU time, the most memory it held.
+//! `jukinet import` as a process that is watched: its answer, its CPU time, its peak of memory.
 
 use std::io::Read as _;
 use std::path::Path;
