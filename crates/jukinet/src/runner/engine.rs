@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use law::retention::Regime;
-use law::time::Date;
+use law::time::{Date, Timestamp};
 use ledger::entry::{Entry, EntryKind};
 use ledger::note::NoteSigner;
 use ledger::receipt::{EntryId, Receipt};
@@ -19,7 +19,7 @@ use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
 use node::outbox::{DrawRequest, OutgoingCall, Parts, SignRequest};
 use node::ports::{Leaf, NewEntry, Reads, Recorded, Store, StoreError};
 use store::{NodeStore, Publish as _};
-use wire::directory::Directory;
+use wire::directory::{Directory, SignedDirectory};
 use wire::{Reply, Request};
 
 use super::sweep::Sweep;
@@ -351,6 +351,11 @@ impl Engine {
         let now = clock::now();
         let today = now.date_in_japan();
         if self.sweep.is_none() && self.swept_on != Some(today) {
+            if !self.day_is_confirmed(now) {
+                tracing::warn!(event = "erasure", "no valid directory confirms the day: put off");
+                self.sweep_at = clock::monotonic() + SWEEP_AGAIN_AFTER;
+                return;
+            }
             self.sweep = Some(Sweep::new(today, regime));
         }
         let Some(sweep) = &mut self.sweep else { return };
@@ -370,6 +375,15 @@ impl Engine {
                 self.sweep_at = clock::monotonic() + SWEEP_AGAIN_AFTER;
             }
         }
+    }
+
+    /// What is erased does not come back, so this machine's clock alone does not decide: a directory
+    /// that the center signed within minutes must be valid by it.
+    fn day_is_confirmed(&self, now: Timestamp) -> bool {
+        let kept = self.store.reads().directory().ok().flatten();
+        let signed = kept.and_then(|bytes| SignedDirectory::decode(&bytes).ok());
+        let directory = signed.and_then(|signed| Directory::decode(&signed.body).ok());
+        directory.is_some_and(|directory| directory.is_current(now))
     }
 
     /// Sign a checkpoint over the new entries, at most every [`PUBLISH_EVERY`]. It costs several
