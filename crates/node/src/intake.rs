@@ -16,7 +16,9 @@ use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::people::{Effect, Overlay};
 use crate::ports::{Counter, Looked, Reads, Space, Write};
-use crate::set_aside::{self, EarlyNotices, Gone, Known, Verdict, before_code, judge, unkeepable};
+use crate::set_aside::{
+    self, EarlyNotices, Gone, Known, Verdict, before_code, judge, leads_back, unkeepable,
+};
 
 /// What to do with a batch of notices from one sender.
 pub(crate) struct Intake<'a> {
@@ -226,12 +228,14 @@ impl Passage<'_> {
             let of = next.notice.municipality;
             let behind = waiting.notices.iter().take(at).any(|kept| kept.notice.municipality == of);
             let known = self.known(&next.notice)?;
+            let behind = behind || leads_back(next, &code);
             if behind || judge(self.member, self.now, &next.notice, &known) == Verdict::Early {
                 at += 1;
                 continue;
             }
             let next = waiting.notices.remove(at);
             self.early.put(code, waiting.clone());
+            self.early.ended(&next)?;
             let came = Came { from: &next.from, sequence: next.sequence };
             let _ = self.settle(came, &next.notice, out)?;
             waiting = self.early.of(&code)?;

@@ -234,21 +234,52 @@ impl<'a> EarlyNotices<'a> {
     /// Whether something of this municipality waits about this person: what it says next about the
     /// same person has to wait behind it.
     pub(crate) fn holds_up(&self, relayed: &RelayedNotice) -> Looked<bool> {
-        let waiting = self.of(&before_code(relayed))?;
+        let waiting = self.of(&self.first(before_code(relayed))?)?;
         let same = |kept: &SetAsideNotice| kept.notice.municipality == relayed.municipality;
         Ok(waiting.notices.iter().any(same))
     }
 
     /// Let one more wait. `false`: too many do already.
     pub(crate) fn add(&mut self, notice: SetAsideNotice) -> Looked<bool> {
-        let code = before_code(&notice.notice);
+        let code = self.first(before_code(&notice.notice))?;
         let mut waiting = self.of(&code)?;
         if waiting.notices.len() >= WAITING_NOTICES_COUNT_MAX {
             return Ok(false);
         }
+        let new_code = notice.notice.notice.record.code;
+        if new_code != before_code(&notice.notice) {
+            // What follows comes under the new code: from there this leads back.
+            let mut leads = self.of(&new_code)?;
+            leads.notices.push(notice.clone());
+            self.changed.insert(new_code, leads);
+        }
         waiting.notices.push(notice);
         self.changed.insert(code, waiting);
         Ok(true)
+    }
+
+    /// Under which code those wait who wait about the person of this code: a change of code that
+    /// waits itself stands under both.
+    fn first(&self, mut code: RecordCode) -> Looked<RecordCode> {
+        for _ in 0..WAITING_NOTICES_COUNT_MAX {
+            let waiting = self.of(&code)?;
+            match waiting.notices.iter().find(|kept| leads_back(kept, &code)) {
+                Some(kept) => code = before_code(&kept.notice),
+                None => break,
+            }
+        }
+        Ok(code)
+    }
+
+    /// This one waits no longer: nothing leads back to it.
+    pub(crate) fn ended(&mut self, notice: &SetAsideNotice) -> Looked<()> {
+        let code = notice.notice.notice.record.code;
+        let mut leads = self.of(&code)?;
+        if leads.notices.contains(notice) {
+            leads.notices.retain(|kept| kept != notice);
+            self.changed.insert(code, leads);
+        }
+        Ok(())
     }
 
     pub(crate) fn put(&mut self, code: RecordCode, waiting: WaitingNotices) {
@@ -267,6 +298,11 @@ impl<'a> EarlyNotices<'a> {
         }
         Ok(())
     }
+}
+
+/// Kept under this code only to lead back to where it waits: a change to this code.
+pub(crate) fn leads_back(kept: &SetAsideNotice, code: &RecordCode) -> bool {
+    kept.notice.notice.record.code == *code && before_code(&kept.notice) != *code
 }
 
 /// The code under which the person stands before this notice.
