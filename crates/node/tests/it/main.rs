@@ -13,6 +13,7 @@ mod attacks;
 mod bounds;
 mod directory;
 mod disclosure;
+mod expiry;
 mod feed;
 mod fixture;
 mod forwarder;
