@@ -33,6 +33,7 @@ contract!(
     candidates_come_by_legal_keys_only_and_are_bounded,
     a_new_code_takes_history_and_entries_along,
     two_codes_that_become_one_person,
+    earlier_codes_of_both_come_along,
     history_needs_a_person_and_comes_newest_first,
     counters_only_grow,
     queues_number_without_gaps_and_forget_what_is_acknowledged,
@@ -148,6 +149,15 @@ fn two_codes_that_become_one_person(b: &mut dyn Bench) {
     b.put(&[Write::ReplaceCode { previous: code(4), held: removed(4) }]);
     assert_eq!(b.reads().resident(&code(4)).unwrap(), Some(removed(4)));
     assert_eq!(b.reads().residents_count().unwrap(), 2);
+}
+
+fn earlier_codes_of_both_come_along(b: &mut dyn Bench) {
+    b.put(&[put(1), put(9)]);
+    b.record(&[entry(1, &[9]), entry(2, &[1])]);
+    b.put(&[Write::ReplaceCode { previous: code(9), held: held(2) }]);
+    b.put(&[Write::ReplaceCode { previous: code(1), held: held(2) }]);
+    let about = b.reads().entries_about(&code(2), 9).unwrap();
+    assert_eq!(about.iter().map(|entry| entry.index).collect::<Vec<_>>(), vec![1, 0]);
 }
 
 fn history_needs_a_person_and_comes_newest_first(b: &mut dyn Bench) {
