@@ -9,6 +9,7 @@ mod answerer;
 mod asker;
 mod forest;
 mod tree;
+mod unsettled;
 
 pub(crate) use answerer::{Answering, Withheld, withheld_before};
 pub(crate) use asker::{Asking, Here};

@@ -192,7 +192,7 @@ impl Center {
                 let _ = self.answering.compared(now, ticket, (asked, &speaks), here, out);
             }
             Request::Suspicion(asked) => {
-                let here = (&self.forest, withheld);
+                let here = (&self.forest, withheld, reads);
                 Answering::suspected(&mut self.member, now, who, (asked, &speaks), here, out);
             }
             Request::Repair(signed) => {

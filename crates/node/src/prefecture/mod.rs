@@ -211,7 +211,7 @@ impl Prefecture {
                 }
             }
             Request::Suspicion(asked) => {
-                let here = (&self.forest, withheld);
+                let here = (&self.forest, withheld, reads);
                 let who = (from, ticket);
                 Answering::suspected(&mut self.member, now, who, (asked, &speaks), here, out);
             }

@@ -4,7 +4,7 @@
 //! A repair replaces only what the sender saw and only a person who is not current in another
 //! municipality; everything else is left as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::Held;
@@ -12,10 +12,12 @@ use law::time::Timestamp;
 use ledger::entry::EntryKind;
 use wire::limits::COMPARE_PERSONS_COUNT_MAX;
 use wire::{
-    Compare, Compared, RangeDigest, RangePersons, RepairBody, SignedRepair, Standing, Suspicion,
+    Compare, Compared, RangeDigest, RangePersons, RepairBody, SignedRepair, Standing, Suspect,
+    Suspicion,
 };
 
 use super::forest::{Forest, Side};
+use super::unsettled::unsettled;
 use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::Outbox;
@@ -122,7 +124,7 @@ impl Answering {
         now: Timestamp,
         (from, ticket): (&Peer, Ticket),
         (asked, speaks): (&Suspicion, Speaks<'_>),
-        (forest, withheld): (&Forest, &mut Withheld),
+        (forest, withheld, reads): (&Forest, &mut Withheld, &dyn Reads),
         out: &mut Outbox,
     ) {
         let tree = forest.filled(&(asked.municipality, Side::Answering));
@@ -131,8 +133,14 @@ impl Answering {
             out.unavailable(ticket, "the comparison is being prepared");
             return;
         };
+        let Ok(unsettled) = unsettled(reads) else {
+            out.unavailable(ticket, "notices that wait come first");
+            return;
+        };
+        let unsettled: BTreeSet<u64> = unsettled.iter().map(|code| tree.place(code)).collect();
+        let judged = |suspect: &&Suspect| !unsettled.contains(&suspect.place);
         let mut standings = Vec::with_capacity(asked.persons.len());
-        for suspect in &asked.persons {
+        for suspect in asked.persons.iter().filter(judged) {
             let digest = tree.digest_at(suspect.place);
             let code = tree.code_at(suspect.place);
             if let Some(code) = code.filter(|_| digest == suspect.other && digest != suspect.own) {
@@ -141,7 +149,11 @@ impl Answering {
             let code = code.filter(|_| suspect.own.is_none());
             standings.push(Standing { place: suspect.place, digest, code });
         }
-        out.tell_suspected(ticket, standings);
+        if standings.is_empty() {
+            out.unavailable(ticket, "notices that wait come first");
+        } else {
+            out.tell_suspected(ticket, standings);
+        }
     }
 
     /// Put what the tier below holds in the place of what differed.
@@ -195,6 +207,9 @@ fn replacement(
     // What was notified before the repair was signed is applied, and nothing after it: neither
     // an older copy of the sender's register nor a newer notice is mixed with it.
     if reads.counter(&Counter::AppliedFrom(from.node.clone()))? != body.after {
+        return Ok(Outcome::Later);
+    }
+    if unsettled(reads)?.contains(&body.code) {
         return Ok(Outcome::Later);
     }
     if tree.digest_at(tree.place(&body.code)) != body.seen {
@@ -255,7 +270,7 @@ fn distrust(
         return;
     }
     let value = format!("{} {municipality}", code.expose()).into_bytes();
-    let key = code.expose().as_bytes().to_vec();
+    let key = Space::about(&code);
     out.write(Write::PutFact { space: Space::Comparison, key, value });
     let entry = member.entry(EntryKind::Diverged, now).terminal(from.node.as_str());
     let id = member.entry_id();
@@ -265,7 +280,7 @@ fn distrust(
 
 fn trust(code: &RecordCode, withheld: &mut Withheld, out: &mut Outbox) {
     if withheld.remove(code).is_some() {
-        let key = code.expose().as_bytes().to_vec();
+        let key = Space::about(&code);
         out.write(Write::DropFact { space: Space::Comparison, key });
     }
 }

@@ -6,7 +6,7 @@
 //! still say the same. Nothing is repaired from a register with a row that does not open, from one
 //! that may be an older copy, or when so many differ that somebody has to look.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::inquiry::Held;
@@ -21,6 +21,7 @@ use wire::{
 
 use super::forest::{Forest, Side};
 use super::tree::{Key, Tree};
+use super::unsettled::unsettled;
 use crate::machine::{CallFailure, CallId, DrawId, SignId};
 use crate::member::{CALL_LOST_MS, Member};
 use crate::outbox::Outbox;
@@ -258,7 +259,7 @@ impl Asking {
                 }
             }
             Stage::Waiting { since, queued, suspects } => {
-                suspects.retain(|suspect| tree.digest_at(suspect.place) == suspect.own);
+                retain_judged(suspects, tree, here.reads);
                 let patience = since.0.saturating_add(3 * every_ms);
                 if suspects.is_empty() || now.0 >= patience.saturating_add(every_ms) {
                     self.rest(municipality, now);
@@ -558,6 +559,18 @@ fn own_state(
     Ok(held.filter(|held| held.identity.municipality == municipality))
 }
 
+/// Who is still under suspicion here: unchanged since the first look, and no notice waits.
+fn retain_judged(suspects: &mut Vec<Suspect>, tree: &Tree, reads: &dyn Reads) {
+    let Ok(unsettled) = unsettled(reads) else {
+        suspects.clear();
+        return;
+    };
+    let unsettled: BTreeSet<u64> = unsettled.iter().map(|code| tree.place(code)).collect();
+    suspects.retain(|suspect| {
+        tree.digest_at(suspect.place) == suspect.own && !unsettled.contains(&suspect.place)
+    });
+}
+
 /// Persons of one range about whom the two sides say different things.
 fn suspects(tree: &Tree, range: &wire::RangePersons) -> Vec<Suspect> {
     let theirs: BTreeMap<u64, u64> =
@@ -582,7 +595,7 @@ fn suspects(tree: &Tree, range: &wire::RangePersons) -> Vec<Suspect> {
 fn differing(tree: &Tree, parts: &[RangeDigest]) -> Vec<RangeDigest> {
     let told: BTreeMap<(u8, u64), RangeDigest> =
         parts.iter().map(|part| ((part.depth, part.prefix), *part)).collect();
-    let parents: std::collections::BTreeSet<(u8, u64)> = parts
+    let parents: BTreeSet<(u8, u64)> = parts
         .iter()
         .filter_map(|part| {
             let depth = part.depth.checked_sub(1)?;
