@@ -9,7 +9,7 @@ use law::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::fleet::{Fleet, rss_mib};
-use super::people::People;
+use super::people::{Line, People};
 use crate::provision::{Country, Plan, ProvisionedTerminal};
 use crate::runner::terminal::Workplace;
 use crate::{clock, config, dice, disk, provision};
@@ -123,11 +123,14 @@ impl Raised {
     /// Every municipality notifies its residents, all at once, and the center has them all.
     fn load(&mut self, dir: &Path) -> Result<(), String> {
         let skip = self.people.lines.get(self.newcomer).map(|line| line.code.clone());
-        let initial = dir.join("initial.csv");
-        let text = self.people.csv(|line| Some(&line.code) != skip.as_ref());
-        disk::write_private(&initial, text.as_bytes()).map_err(|error| error.to_string())?;
         let mut sending = Vec::new();
         for node in self.country.nodes.iter().filter(|node| node.role == wire::Role::Municipality) {
+            // A file of its own: how far a file was sent is noted beside it.
+            let initial = dir.join(format!("initial-{}.csv", node.code));
+            let own =
+                |line: &Line| line.municipality == node.code && Some(&line.code) != skip.as_ref();
+            let text = self.people.csv(own);
+            disk::write_private(&initial, text.as_bytes()).map_err(|error| error.to_string())?;
             let child = Command::new(&self.binary)
                 .args(["--quiet", "notice", "--json", "--config"])
                 .arg(&node.config)
@@ -138,16 +141,16 @@ impl Raised {
                 .stderr(Stdio::piped())
                 .spawn()
                 .map_err(|error| error.to_string())?;
-            sending.push((node.node.to_string(), child));
+            sending.push((node.node.to_string(), child, initial));
         }
-        for (node, child) in sending {
+        for (node, child, initial) in sending {
             let output = child.wait_with_output().map_err(|error| error.to_string())?;
             if !output.status.success() {
                 let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
                 return Err(format!("{node} did not take its residents: {why}"));
             }
+            std::fs::remove_file(&initial).map_err(|error| error.to_string())?;
         }
-        std::fs::remove_file(&initial).map_err(|error| error.to_string())?;
         let everyone = (self.people.lines.len() as u64).saturating_sub(1);
         self.await_center(everyone)
     }
