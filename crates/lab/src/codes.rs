@@ -2,8 +2,8 @@
 //! in turn, and compares what came with what chance would give (規則1条: 無作為に作成された十けたの数字).
 //!
 //! Chi-square over leading digits, pairs of neighbouring digits and gaps, correlation from one draw
-//! to the next, and a comparison of the municipalities among each other. Every figure has its bound;
-//! a planted bias must be found, or the test would prove nothing.
+//! to the next, and a comparison of the municipalities among each other. Every figure has its
+//! bound; a planted bias must be found, or the test would prove nothing.
 
 use std::collections::HashSet;
 

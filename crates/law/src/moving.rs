@@ -53,8 +53,8 @@ pub struct Claimed<'a> {
     pub to: LocalGovernmentCode,
 }
 
-/// Whether `own` may let the resident go to the claiming municipality, and the day of leaving (for a
-/// moving-out 転出の予定年月日). Whoever was deleted ex officio may be entered elsewhere as well; whoever
+/// Whether `own` may let the resident go to the claiming municipality, and the day of leaving (for
+/// a moving-out 転出の予定年月日). Whoever was deleted ex officio may be entered elsewhere as well; whoever
 /// died moves nowhere. The same municipality is told the same again: its first answer may have been
 /// lost.
 pub fn may_release(
@@ -101,8 +101,8 @@ pub fn needs_release(held: Option<&Held>, notice: &ChangeNotice, today: Date) ->
     }
 }
 
-/// Whether a letting go of this day still binds on `today`: afterwards the former municipality keeps
-/// nothing that it could answer from.
+/// Whether a letting go of this day still binds on `today`: afterwards the former municipality
+/// keeps nothing that it could answer from.
 #[must_use]
 pub fn still_binds(let_go: Date, today: Date) -> bool {
     today < years_after(let_go)

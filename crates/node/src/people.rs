@@ -1,8 +1,8 @@
 //! What a notice of change does to what is held about a person: the same at every tier.
 //!
 //! Pure bookkeeping, no permission: whether a notice may be believed is checked by the role that
-//! receives it. Municipalities send in their own time; what comes too early waits (`set_aside`), and
-//! what a municipality says about somebody who is not its own changes nothing.
+//! receives it. Municipalities send in their own time; what comes too early waits (`set_aside`),
+//! and what a municipality says about somebody who is not its own changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ impl<'a> Overlay<'a> {
         match self.changed.get(code) {
             Some(None) => Ok(true),
             Some(Some(_)) => Ok(false),
-            None => Ok(self.reads.fact(Space::Retired, code.expose().as_bytes())?.is_some()),
+            None => Ok(self.reads.fact(Space::Retired, &Space::about(code))?.is_some()),
         }
     }
 
@@ -132,12 +132,8 @@ impl<'a> Overlay<'a> {
             out.write(Write::PutResident(held.clone()));
         } else {
             out.write(Write::ReplaceCode { previous: before_code, held: held.clone() });
-            let (key, value) = (before_code.expose(), code.expose());
-            out.write(Write::PutFact {
-                space: Space::Retired,
-                key: key.as_bytes().to_vec(),
-                value: value.as_bytes().to_vec(),
-            });
+            let (key, value) = (Space::about(&before_code), Space::about(&code));
+            out.write(Write::PutFact { space: Space::Retired, key, value });
             self.changed.insert(before_code, None);
             for kept in self.history.iter_mut().filter(|kept| kept.code == before_code) {
                 kept.code = code;

@@ -123,6 +123,12 @@ impl Space {
     pub fn parse_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|space| space.key() == key)
     }
+
+    /// The key of a fact about this person; a store keeps a keyed digest of it only.
+    #[must_use]
+    pub fn about(code: &RecordCode) -> Vec<u8> {
+        code.expose().as_bytes().to_vec()
+    }
 }
 
 /// Where a fact stands among those of its space: a keyed digest, so its order means nothing.

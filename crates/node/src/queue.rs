@@ -15,8 +15,8 @@ use crate::set_aside::refused_above;
 
 /// Most items in one batch: with about 400 bytes each a batch stays far below a frame's limit.
 pub(crate) const BATCH_ITEMS_COUNT_MAX: usize = wire::limits::BATCH_NOTICES_COUNT_MAX;
-/// Notices that may wait in one queue: every resident of the largest municipality at once. Beyond it
-/// the one who brings more is told to come again (back-pressure); what waits is never dropped.
+/// Notices that may wait in one queue: every resident of the largest municipality at once. Beyond
+/// it the one who brings more is told to come again (back-pressure); what waits is never dropped.
 pub(crate) const QUEUED_COUNT_MAX: u64 = 4_000_000;
 /// First wait after a failed call, milliseconds; doubled up to [`RETRY_WAIT_MS_MAX`].
 pub(crate) const RETRY_WAIT_MS_MIN: u64 = 100;

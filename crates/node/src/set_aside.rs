@@ -161,8 +161,8 @@ const fn rule_of(fault: NoticeFault) -> &'static str {
     }
 }
 
-/// Who was confirmed to have left which municipality of this tier, as it will stand after the writes
-/// of this step: that municipality needs another's word to enter the person again.
+/// Who was confirmed to have left which municipality of this tier, as it will stand after the
+/// writes of this step: that municipality needs another's word to enter the person again.
 pub(crate) struct Gone<'a> {
     reads: &'a dyn Reads,
     changed: BTreeMap<Vec<u8>, bool>,
@@ -198,8 +198,9 @@ impl<'a> Gone<'a> {
 }
 
 fn gone_key(relayed: &RelayedNotice) -> Vec<u8> {
-    let code = relayed.notice.record.code;
-    [code.expose().as_bytes(), relayed.municipality.as_str().as_bytes()].concat()
+    let mut key = Space::about(&relayed.notice.record.code);
+    key.extend_from_slice(relayed.municipality.as_str().as_bytes());
+    key
 }
 
 /// Notices that came too early, as they will stand after the writes of this step.
@@ -224,7 +225,7 @@ impl<'a> EarlyNotices<'a> {
         if !self.any {
             return Ok(WaitingNotices::default());
         }
-        match self.reads.fact(Space::Arrival, code.expose().as_bytes())? {
+        match self.reads.fact(Space::Arrival, &Space::about(code))? {
             None => Ok(WaitingNotices::default()),
             Some(bytes) => WaitingNotices::decode(&bytes)
                 .map_err(|_| ReadError::Store("a waiting notice cannot be read".to_owned())),
@@ -288,7 +289,7 @@ impl<'a> EarlyNotices<'a> {
 
     pub(crate) fn finish(self, out: &mut Outbox) -> Looked<()> {
         for (code, waiting) in self.changed {
-            let key = code.expose().as_bytes().to_vec();
+            let key = Space::about(&code);
             if waiting.notices.is_empty() {
                 out.write(Write::DropFact { space: Space::Arrival, key });
             } else {

@@ -23,15 +23,13 @@ use crate::{clock, disk, token_file};
 
 /// Options of `backup`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:
+#[command(after_help = "Examples:
   jukinet backup init --custodians 3 --out ceremony
   jukinet backup create --config center.toml --key ceremony/backup.pub --to /backups
   jukinet backup drill --config center.toml --from /backups --share 1.txt --share 3.txt
 
 The node holds the public half only: whoever takes the node takes no backup with it.
-Exit codes: 0 ok, 1 failed, 2 bad usage or configuration, 3 the restored store is not sound."
-)]
+Exit codes: 0 ok, 1 failed, 2 bad usage or configuration, 3 the restored store is not sound.")]
 pub struct BackupArgs {
     #[command(subcommand)]
     verb: Verb,

@@ -45,8 +45,8 @@ impl std::fmt::Debug for Checked {
 pub fn check(file: &Path) -> Result<Checked, (Exit, String)> {
     let node = config::load_node(file).map_err(|error| (Exit::Usage, error.to_string()))?;
     let token = token_file::open(&node.token).map_err(|error| (Exit::Failed, error.to_string()))?;
-    let store = open_store_read_only(&node, &token)
-        .map_err(|error| (Exit::Defect, error.to_string()))?;
+    let store =
+        open_store_read_only(&node, &token).map_err(|error| (Exit::Defect, error.to_string()))?;
     let report = store.fsck().map_err(|error| (Exit::Defect, error.to_string()))?;
     Ok(Checked { node, report })
 }

@@ -164,7 +164,7 @@ fn without(waiting: &WaitingNotices, gone: &SetAsideNotice) -> Result<Write, Sto
     // Kept under the code that the person has before the first of them.
     let notice = waiting.notices.first().map_or(&gone.notice.notice, |first| &first.notice.notice);
     let code = notice.previous_code.unwrap_or(notice.record.code);
-    let (space, key) = (Space::Arrival, code.expose().as_bytes().to_vec());
+    let (space, key) = (Space::Arrival, Space::about(&code));
     if others.notices.is_empty() {
         return Ok(Write::DropFact { space, key });
     }
@@ -189,7 +189,7 @@ fn arrivals(reads: &dyn Reads) -> Result<Vec<Aside>, Stopped> {
         let arrival = Arrival::decode(bytes).map_err(|error| failed(&error))?;
         let code = arrival.notice.record.code;
         let rule = if arrival.refused { "not-released" } else { "not-answered" };
-        let key = code.expose().as_bytes().to_vec();
+        let key = Space::about(&code);
         found.push(Aside {
             kind: "arrival",
             from: NodeId::municipality(&arrival.former).as_str().to_owned(),

@@ -1,5 +1,5 @@
-//! The step of the story in which a resident moves to another prefecture: on the way in between, and
-//! entered only with the former municipality's signed word.
+//! The step of the story in which a resident moves to another prefecture: on the way in between,
+//! and entered only with the former municipality's signed word.
 
 use std::time::Duration;
 

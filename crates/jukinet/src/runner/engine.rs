@@ -377,8 +377,8 @@ impl Engine {
         }
     }
 
-    /// What is erased does not come back, so this machine's clock alone does not decide: a directory
-    /// that the center signed within minutes must be valid by it.
+    /// What is erased does not come back, so this machine's clock alone does not decide: a
+    /// directory that the center signed within minutes must be valid by it.
     fn day_is_confirmed(&self, now: Timestamp) -> bool {
         let kept = self.store.reads().directory().ok().flatten();
         let signed = kept.and_then(|bytes| SignedDirectory::decode(&bytes).ok());

@@ -110,11 +110,7 @@ pub async fn serve(
 ) -> Result<(), ProcessError> {
     let token = token_file::open(&config.token)?;
     // A store may wait for a server of its own: this thread is none of the runtime's meanwhile.
-    let (store, directory) = tokio::task::block_in_place(|| {
-        let mut store = open_store(&config, &token)?;
-        let directory = first_directory(&config, &mut store)?;
-        Ok::<_, ProcessError>((store, directory))
-    })?;
+    let (store, directory) = tokio::task::block_in_place(|| open_with_directory(&config, &token))?;
     let book = Book::new(config.anchors(), config.lan_entries(), clock::now);
     book.install(&directory);
     let identity = Identity::new(config.node.clone(), Arc::clone(&token))?;
@@ -174,6 +170,16 @@ pub async fn serve(
         Ok(Ok(result)) => Ok(result?),
         _ => Err(EngineError::Broken("the machine's thread ended".to_owned()).into()),
     }
+}
+
+/// The node's store, and the directory to begin with.
+fn open_with_directory(
+    config: &NodeConfig,
+    token: &Arc<dyn token::Token>,
+) -> Result<(NodeStore, Directory), ProcessError> {
+    let mut store = open_store(config, token)?;
+    let directory = first_directory(config, &mut store)?;
+    Ok((store, directory))
 }
 
 /// The directory to begin with: the one kept, else the one that the key ceremony left.

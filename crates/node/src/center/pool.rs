@@ -169,7 +169,7 @@ fn known(code: &RecordCode, reads: &dyn Reads) -> Looked<bool> {
 
 /// Remember that a code was designated or written. The digest of the key is all that is needed.
 fn issued(code: RecordCode, out: &mut Outbox) {
-    let key = code.expose().as_bytes().to_vec();
+    let key = Space::about(&code);
     out.write(Write::PutFact { space: Space::Issued, key, value: vec![1] });
 }
 

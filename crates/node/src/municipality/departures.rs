@@ -43,7 +43,7 @@ struct Signing {
 
 /// To whom this person was let go, if to anyone.
 pub(super) fn departure(reads: &dyn Reads, code: &RecordCode) -> Looked<Option<Departure>> {
-    let kept = reads.fact(Space::Departure, code.expose().as_bytes())?;
+    let kept = reads.fact(Space::Departure, &Space::about(code))?;
     kept.map(|bytes| Departure::decode(&bytes)).transpose().map_err(|_| unreadable())
 }
 
@@ -230,7 +230,7 @@ fn moved_out(held: Held) -> Option<ChangeNotice> {
 
 fn keep(code: &RecordCode, departure: &Departure) -> Option<Write> {
     let value = departure.encode().ok()?;
-    let key = code.expose().as_bytes().to_vec();
+    let key = Space::about(&code);
     Some(Write::PutFact { space: Space::Departure, key, value })
 }
 

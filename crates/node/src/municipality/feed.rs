@@ -248,7 +248,7 @@ impl Moves<'_> {
         let value = arrival
             .encode()
             .map_err(|_| ReadError::Store("an arrival cannot be encoded".to_owned()))?;
-        let key = code.expose().as_bytes().to_vec();
+        let key = Space::about(&code);
         out.write(Write::PutFact { space: Space::Arrival, key, value });
         self.filed.insert(code, arrival);
         Ok(())

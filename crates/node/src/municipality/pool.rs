@@ -230,7 +230,7 @@ impl Stock {
 }
 
 fn key(code: &RecordCode) -> Vec<u8> {
-    code.expose().as_bytes().to_vec()
+    Space::about(&code)
 }
 
 fn given_key(code: &RecordCode) -> Vec<u8> {

@@ -1,5 +1,5 @@
-//! The upper side of the comparison: says where it differs, withholds whom the tiers disagree about,
-//! and takes the signed repair of the tier below.
+//! The upper side of the comparison: says where it differs, withholds whom the tiers disagree
+//! about, and takes the signed repair of the tier below.
 //!
 //! A repair replaces only what the sender saw and only a person who is not current in another
 //! municipality; everything else is left as it stands.

@@ -1,5 +1,5 @@
-//! Attacks on moves, found by an audit: what a municipality, a lost message or an unlucky order could
-//! do to a resident, each shut.
+//! Attacks on moves, found by an audit: what a municipality, a lost message or an unlucky order
+//! could do to a resident, each shut.
 
 use law::change::{ChangeNotice, ChangeReason};
 use law::code::LocalGovernmentCode;

@@ -135,8 +135,8 @@ fn a_provision_right_before_a_change_of_code_is_not_lost() {
     assert_eq!(foreign(&mut world, "prefecture-13", code(1)).len(), 1);
 }
 
-/// Whoever notifies a false moving-in cannot lead a resident's records away from where she looks: it
-/// is set aside, and the look-ups that follow stand in the list of where she really lives.
+/// Whoever notifies a false moving-in cannot lead a resident's records away from where she looks:
+/// it is set aside, and the look-ups that follow stand in the list of where she really lives.
 #[test]
 fn a_false_moving_in_elsewhere_hides_nothing_from_the_resident() {
     let mut world = World::new();

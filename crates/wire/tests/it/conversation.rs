@@ -17,7 +17,8 @@ fn the_table_is_as_reviewed() {
     golden::check("conversations.txt", &table());
 }
 
-/// All sentences, every role to every role: those the reviewed file has are allowed, all others refused.
+/// All sentences, every role to every role: those the reviewed file has are allowed, all others
+/// refused.
 #[test]
 fn what_is_not_in_the_table_is_refused() {
     let rows = golden_rows();

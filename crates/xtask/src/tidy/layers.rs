@@ -6,13 +6,18 @@ use super::crates::PURE;
 use super::scan::words;
 use super::{Finding, Tree};
 
+/// Folders of `node` that are no role.
+const SHARED: &[&str] = &["reconcile"];
+
 /// Roles of `node` are siblings: what one needs of another goes through a message, so that "this
 /// traffic does not pass the center" stands in the conversation table (S1: 任意の二つのCS間で直通).
 pub(super) fn roles_apart(tree: &Tree) -> Vec<Finding> {
     const HOME: &str = "crates/node/src/";
     let role_of = |path: &str| {
         let rest = path.strip_prefix(HOME)?;
-        rest.split_once('/').map(|(role, _)| role.to_owned())
+        let folder = rest.split_once('/').map(|(folder, _)| folder.to_owned());
+        // What several roles share stands beside them, also where it fills a folder.
+        folder.filter(|folder| !SHARED.contains(&folder.as_str()))
     };
     let mut roles: Vec<String> = tree.files.iter().filter_map(|file| role_of(&file.path)).collect();
     roles.sort();

@@ -69,8 +69,16 @@ const EXPOSE: Power = Power {
     signs: &[".expose()", "::expose", ".expose_item(", ".expose_items(", ".expose_lines("],
     allowed: &[
         ("crates/law/src/query.rs", "folds the legal search keys"),
+        ("crates/law/src/moving.rs", "compares a claimed name with the record's"),
         ("crates/law/src/register/", "the items of a resident record, as the register writes them"),
         ("crates/wire/src/person.rs", "writes messages"),
+        ("crates/wire/src/moving.rs", "writes messages"),
+        ("crates/wire/src/pool.rs", "writes messages"),
+        ("crates/wire/src/compare.rs", "writes messages"),
+        ("crates/node/src/ports.rs", "keys of facts, of which a store keeps a keyed digest"),
+        ("crates/node/src/center/pool.rs", "codes that are nobody's yet, as they are kept"),
+        ("crates/node/src/municipality/pool.rs", "codes that are nobody's yet, as they are kept"),
+        ("crates/node/src/reconcile/", "digests of records under a key of the day"),
         ("crates/wire/src/disclosure.rs", "writes messages"),
         ("crates/wire/src/desk.rs", "writes messages"),
         ("crates/ledger/src/entry.rs", "the subject line of an entry about one person"),
@@ -88,6 +96,8 @@ const EXPOSE: Power = Power {
         ("crates/jukinet/src/gateway/codes.rs", "a code of the pool, to the register system"),
         ("crates/jukinet/src/resident_file.rs", "the resident's own file"),
         ("crates/lab/src/population/", "invented residents, as CSV"),
+        ("crates/lab/src/codes.rs", "statistics of codes that are nobody's"),
+        ("crates/lab/src/model/", "the model's invented resident"),
         ("crates/lab/src/swarm/", "the simulator's oracle over invented residents"),
         ("crates/lab/src/bench/", "questions about invented residents"),
         ("crates/lab/src/crash/", "a day of invented residents"),
@@ -132,6 +142,7 @@ const RECEIPT: Power = Power {
         ("crates/node/tests/", "tests that play the runner over a model of the store"),
         ("crates/jukinet/src/runner/engine.rs", "the runner, after the commit returned"),
         ("crates/lab/src/swarm/serve.rs", "the simulated runner, after its store committed"),
+        ("crates/lab/src/model/node.rs", "the model's runner, after its store committed"),
     ],
 };
 
