@@ -168,10 +168,12 @@ mod tests {
 
     #[test]
     fn personal_text_elsewhere_is_found() {
-        let elsewhere = ("crates/node/src/center/mod.rs", "let text = name.expose();");
-        assert_eq!(expose(&Tree::of(&[elsewhere])).len(), 1);
-        let by_name = ("crates/node/src/center/mod.rs", "names.map(Name::expose)");
-        assert_eq!(expose(&Tree::of(&[by_name])).len(), 1);
+        let place = "crates/node/src/center/mod.rs";
+        for code in ["let text = name.expose();", "names.map(Name::expose)"] {
+            let found = expose(&Tree::of(&[(place, code)]));
+            let here = found.iter().filter(|finding| finding.path == place).count();
+            assert_eq!(here, 1, "{code}");
+        }
     }
 
     #[test]
