@@ -1,5 +1,6 @@
 //! `jukilab codes`: draws record codes as the center does and says whether they betray anything.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn show(report: &Report, json: bool) {
+    let mut out = io::stdout().lock();
     if json {
         let figures: Vec<_> = report
             .figures
@@ -59,12 +61,18 @@ fn show(report: &Report, json: bool) {
             })
             .collect();
         let (draws, holds) = (report.draws, report.holds());
-        println!("{}", serde_json::json!({"draws": draws, "holds": holds, "figures": figures}));
+        let document = serde_json::json!({"draws": draws, "holds": holds, "figures": figures});
+        // A closed pipe is the reader's choice.
+        let _ = writeln!(out, "{document}");
         return;
     }
-    println!("{} codes; standard deviations from chance, and the bound", report.draws);
+    let _ = writeln!(out, "{} codes; standard deviations from chance, and the bound", report.draws);
     for figure in &report.figures {
         let word = if figure.holds() { "holds" } else { "OUT OF BOUNDS" };
-        println!("{:<50} {:>9.2}  {:>4.1}  {word}", figure.name, figure.value, figure.bound);
+        let _ = writeln!(
+            out,
+            "{:<50} {:>9.2}  {:>4.1}  {word}",
+            figure.name, figure.value, figure.bound
+        );
     }
 }
