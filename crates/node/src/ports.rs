@@ -124,6 +124,12 @@ impl Space {
         Self::ALL.into_iter().find(|space| space.key() == key)
     }
 
+    /// The key of what was set aside of one sender's queue.
+    #[must_use]
+    pub fn of_queue(from: &NodeId, sequence: u64) -> Vec<u8> {
+        [from.as_str().as_bytes(), &sequence.to_be_bytes()].concat()
+    }
+
     /// The key of a fact about this person; a store keeps a keyed digest of it only.
     #[must_use]
     pub fn about(code: &RecordCode) -> Vec<u8> {

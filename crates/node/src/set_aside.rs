@@ -315,11 +315,6 @@ pub(crate) fn before_code(relayed: &RelayedNotice) -> RecordCode {
     }
 }
 
-/// Where a notice that was set aside is kept.
-pub(crate) fn key(from: &NodeId, sequence: u64) -> Vec<u8> {
-    [from.as_str().as_bytes(), &sequence.to_be_bytes()].concat()
-}
-
 /// Keep what was set aside, and record it: one entry for each reason.
 pub(crate) fn keep(
     member: &mut Member,
@@ -335,7 +330,7 @@ pub(crate) fn keep(
     let room = usize::try_from(SET_ASIDE_COUNT_MAX.saturating_sub(kept)).unwrap_or(usize::MAX);
     for notice in aside.iter().take(room) {
         let value = notice.encode().map_err(|_| unkeepable())?;
-        let key = key(&notice.from, notice.sequence);
+        let key = Space::of_queue(&notice.from, notice.sequence);
         out.write(Write::PutFact { space: Space::SetAside, key, value });
     }
     let mut rules: BTreeMap<(&NodeId, &str), (u64, u64)> = BTreeMap::new();
@@ -385,7 +380,7 @@ pub(crate) fn kept_before(
     sequence: u64,
     reads: &dyn Reads,
 ) -> Looked<Option<SetAside>> {
-    let Some(bytes) = reads.fact(Space::SetAside, &key(from, sequence))? else {
+    let Some(bytes) = reads.fact(Space::SetAside, &Space::of_queue(from, sequence))? else {
         return Ok(None);
     };
     let kept = SetAsideNotice::decode(&bytes).ok();

@@ -138,7 +138,7 @@ fn everything(node: &NodeConfig, reads: &dyn Reads) -> Result<Vec<Aside>, Stoppe
     let mut all = Vec::new();
     for_each(reads, Space::SetAside, |bytes| {
         let kept = SetAsideNotice::decode(bytes).map_err(|error| failed(&error))?;
-        let key = [kept.from.as_str().as_bytes(), &kept.sequence.to_be_bytes()].concat();
+        let key = Space::of_queue(&kept.from, kept.sequence);
         all.push(aside("refused", &kept, Write::DropFact { space: Space::SetAside, key }));
         Ok(())
     })?;
