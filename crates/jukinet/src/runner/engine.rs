@@ -18,7 +18,7 @@ use ledger::receipt::{EntryId, Receipt};
 use node::machine::{CallFailure, CallId, Input, Machine, Peer, SignId, Ticket};
 use node::outbox::{DrawRequest, OutgoingCall, Parts, SignRequest};
 use node::ports::{Leaf, NewEntry, Reads, Recorded, Store, StoreError};
-use store::{NodeStore, Publish as _};
+use store::{Erase as _, NodeStore, Publish as _};
 use wire::directory::{Directory, SignedDirectory};
 use wire::{Reply, Request};
 
@@ -150,6 +150,12 @@ impl Engine {
     #[must_use]
     pub fn erasing(mut self, regime: Regime) -> Self {
         self.regime = Some(regime);
+        // Before the first row of this process is sealed: under the key of this year. Nothing is old
+        // enough to be sealed anew by it.
+        let year = u32::from(clock::now().date_in_japan().year());
+        if let Err(error) = self.store.renew_rows(year, 0, 1, &mut dice::fill) {
+            tracing::error!(event = "erasure", %error, "the key of the year is put off");
+        }
         self
     }
 
