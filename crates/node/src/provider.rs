@@ -40,6 +40,8 @@ pub(crate) struct Provider {
     waiting: BTreeMap<EntryId, Waiting>,
     /// Whom the tiers disagree about: not provided until it is settled.
     pub(crate) withheld: Withheld,
+    /// Who is withheld could not be read at the start: nobody is told anything until it can.
+    unsure: bool,
 }
 
 impl std::fmt::Debug for Provider {
@@ -58,7 +60,9 @@ struct Asked<'a> {
 
 impl Provider {
     pub(crate) fn new(organ: Organ, reads: &dyn Reads) -> Self {
-        Self { organ, waiting: BTreeMap::new(), withheld: withheld_before(reads) }
+        let kept = withheld_before(reads).ok();
+        let (unsure, withheld) = (kept.is_none(), kept.unwrap_or_default());
+        Self { organ, waiting: BTreeMap::new(), withheld, unsure }
     }
 
     /// Handle a signed inquiry that arrived over a mutually authenticated session from `peer`.
@@ -74,6 +78,13 @@ impl Provider {
         if self.waiting.len() >= PARKED_COUNT_MAX {
             out.unavailable(ticket, "too many inquiries are waiting");
             return;
+        }
+        if self.unsure {
+            let Ok(kept) = withheld_before(reads) else {
+                out.unavailable(ticket, "the register could not be read");
+                return;
+            };
+            (self.withheld, self.unsure) = (kept, false);
         }
         let digest = inquiry_digest(&signed.body);
         let body = InquiryBody::decode(&signed.body).ok();

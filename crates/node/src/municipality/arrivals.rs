@@ -194,7 +194,7 @@ impl Municipality {
         };
         let payload = relayed.encode().map_err(|_| unreadable())?;
         staged.write(Write::Enqueue { to: self.notices.to.clone(), payload });
-        let key = Space::about(&code);
+        let key = Space::about(code);
         staged.write(Write::DropFact { space: Space::Arrival, key: key.clone() });
         // Whoever comes back is no longer on the way to where we let them go.
         staged.write(Write::DropFact { space: Space::Departure, key });
@@ -212,7 +212,7 @@ impl Municipality {
         if let Some(arrival) = waiting(reads, code)?.filter(|arrival| !arrival.refused) {
             let marked = Arrival { refused: true, ..arrival };
             let value = marked.encode().map_err(|_| unreadable())?;
-            let key = Space::about(&code);
+            let key = Space::about(code);
             out.write(Write::PutFact { space: Space::Arrival, key, value });
         }
         Ok(())

@@ -230,7 +230,7 @@ fn moved_out(held: Held) -> Option<ChangeNotice> {
 
 fn keep(code: &RecordCode, departure: &Departure) -> Option<Write> {
     let value = departure.encode().ok()?;
-    let key = Space::about(&code);
+    let key = Space::about(code);
     Some(Write::PutFact { space: Space::Departure, key, value })
 }
 

@@ -230,7 +230,7 @@ impl Stock {
 }
 
 fn key(code: &RecordCode) -> Vec<u8> {
-    Space::about(&code)
+    Space::about(code)
 }
 
 fn given_key(code: &RecordCode) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! The upper side of the comparison: says where it differs, withholds whom the tiers disagree
 //! about, and takes the signed repair of the tier below.
 //!
-//! A repair replaces only what the sender saw and only a person who is not current in another
-//! municipality; everything else is left as it stands.
+//! A repair replaces only what the sender saw, and only a person whom this tier holds as that very
+//! municipality's, or nobody holds or ever held: people move by notice and release, never by repair.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,15 +45,18 @@ pub(crate) struct Answering {
 pub(crate) type Speaks<'a> = &'a dyn Fn(&LocalGovernmentCode) -> bool;
 
 /// The persons who were withheld when this node stopped.
-pub(crate) fn withheld_before(reads: &dyn Reads) -> Withheld {
+///
+/// # Errors
+/// When one of them cannot be read: who may be told about is not known then.
+pub(crate) fn withheld_before(reads: &dyn Reads) -> Looked<Withheld> {
     let mut withheld = Withheld::new();
     let mut after = None;
-    while let Ok(facts) = reads.facts(Space::Comparison, after, FACTS_AT_ONCE_COUNT_MAX) {
-        let Some((last, _)) = facts.last() else { break };
+    loop {
+        let facts = reads.facts(Space::Comparison, after, FACTS_AT_ONCE_COUNT_MAX)?;
+        let Some((last, _)) = facts.last() else { return Ok(withheld) };
         after = Some(*last);
         withheld.extend(facts.iter().filter_map(|(_, value)| withheld_from(value)));
     }
-    withheld
 }
 
 fn withheld_from(value: &[u8]) -> Option<(RecordCode, LocalGovernmentCode)> {
@@ -175,7 +178,14 @@ impl Answering {
         match replacement(&body, from, forest, reads) {
             Err(_) => out.unavailable(ticket, "the register could not be read"),
             Ok(Outcome::Later) => out.unavailable(ticket, "notices are under way; compare again"),
-            Ok(Outcome::Refused) => out.tell_repaired(ticket, false),
+            Ok(Outcome::Refused) => {
+                // Recorded with its subject: whoever asks by repairs leaves a trace at the person.
+                let entry = member.entry(EntryKind::Diverged, now).terminal(from.node.as_str());
+                let id = member.entry_id();
+                let leaf = out.leaf(entry.note("a repair was refused"), Some(body.code));
+                out.record(id, leaf);
+                out.tell_repaired(ticket, false);
+            }
             Ok(Outcome::Replace(held)) => {
                 if let Some(held) = held {
                     out.write(Write::PutResident(held.clone()));
@@ -224,9 +234,17 @@ fn replacement(
     let here = reads.resident(&body.code)?;
     let elsewhere =
         here.as_ref().is_some_and(|held| held.identity.municipality != body.municipality);
+    let retired =
+        here.is_none() && reads.fact(Space::Retired, &Space::about(&body.code))?.is_some();
+    // Whoever was let go is entered again by a notice with a word only.
+    let gone = {
+        let mut key = Space::about(&body.code);
+        key.extend_from_slice(body.municipality.as_str().as_bytes());
+        reads.fact(Space::Departure, &key)?.is_some()
+    };
+    let comes_back = gone && body.state.as_ref().is_some_and(|state| !state.removed);
     Ok(match (here, &body.state) {
-        (Some(here), Some(state)) if elsewhere && !is_overtaken(&here, state) => Outcome::Refused,
-        (Some(_), None) if elsewhere => Outcome::Refused,
+        _ if elsewhere || retired || comes_back => Outcome::Refused,
         (_, Some(state)) => Outcome::Replace(Some(state.clone())),
         (Some(here), None) => Outcome::Replace(Some(Held { removed: true, ..here })),
         (None, None) => Outcome::Replace(None),
@@ -240,13 +258,6 @@ enum Outcome {
     Refused,
     /// To be held from now on; none: there is nobody to change.
     Replace(Option<Held>),
-}
-
-/// Who was removed in another municipality may have been entered again by the repairing one, if
-/// that happened later; who is current there is not touched.
-fn is_overtaken(here: &Held, state: &Held) -> bool {
-    let on = |held: &Held| held.change.as_ref().map(|change| change.on);
-    here.removed && on(here) <= on(state)
 }
 
 /// A repair with a true signature of the sender's own node key, as the directory pins it.
@@ -280,7 +291,7 @@ fn distrust(
 
 fn trust(code: &RecordCode, withheld: &mut Withheld, out: &mut Outbox) {
     if withheld.remove(code).is_some() {
-        let key = Space::about(&code);
+        let key = Space::about(code);
         out.write(Write::DropFact { space: Space::Comparison, key });
     }
 }

@@ -428,3 +428,37 @@ fn a_stranger_learns_nothing_by_comparing() {
         }
     }
 }
+
+/// A repair is no way around a release: who left for elsewhere, who died there and whoever had a
+/// replaced code are entered by notices or not at all; and the attempt stands at the person.
+#[test]
+fn a_repair_enters_nobody_whom_a_notice_could_not() {
+    for removed in [ChangeReason::MovedOut, ChangeReason::Died, ChangeReason::DeletedExOfficio] {
+        let mut world = country(20);
+        let mut gone = resident(600);
+        gone.identity.municipality = town(MATSUMOTO);
+        gone.removed = true;
+        gone.change = Some(LastChange { reason: removed, on: date("2026-04-02"), foreign: false });
+        world.node("center").hold(std::slice::from_ref(&gone));
+        prepare(&mut world, "center", TOKYO, KUNITACHI);
+        let mut claim = unheld(&world, 600, KUNITACHI);
+        let on = date("2026-11-01");
+        let change = LastChange { reason: ChangeReason::MovedIn, on, foreign: false };
+        claim.state.as_mut().unwrap().change = Some(change);
+        assert_eq!(applied(&mut world, "center", TOKYO, repair(TOKYO, &claim)), Some(false));
+        assert_eq!(state(&mut world, "center", 600), Some(gone), "{removed:?}");
+        let tried = world.node("center").entries_of(EntryKind::Diverged);
+        assert_eq!(tried.last().and_then(|entry| entry.subject()), Some(code(600)));
+    }
+    let mut world = country(20);
+    let mut recoded =
+        notice(ChangeReason::CodeChangedOnRequest, "2026-05-01", 700, "東京都国立市東1", KUNITACHI);
+    recoded.previous_code = Some(code(5));
+    feed(&mut world, KUNITACHI, vec![recoded]);
+    world.run(20);
+    prepare(&mut world, TOKYO, CS, KUNITACHI);
+    let mut back = unheld(&world, 5, KUNITACHI);
+    back.after = 1;
+    assert_eq!(applied(&mut world, TOKYO, CS, repair(CS, &back)), Some(false));
+    assert_eq!(state(&mut world, TOKYO, 5), None);
+}
