@@ -15,6 +15,6 @@ mod ladder;
 mod minimum;
 mod oracle;
 mod proofs;
-mod retention;
 mod register;
+mod retention;
 mod support;

@@ -20,6 +20,9 @@ use crate::outbox::Outbox;
 use crate::people::Overlay;
 use crate::ports::{Counter, Looked, ReadError, Reads, Space, Write};
 
+/// How far a number may lie ahead of the last one taken: a year's changes of the largest city.
+const SEQUENCE_STEP_MAX: u64 = 1_000_000;
+
 /// What one row would do, after everything before it in the file.
 enum Verdict {
     Apply,
@@ -150,7 +153,12 @@ impl Municipality {
         if past && overlay.took(notice)? {
             return Ok(Verdict::Duplicate);
         }
-        Ok(if notice.record.municipality != self.code {
+        // A mistyped number would make every true one after it a passed one.
+        let furthest = fed_up_to.saturating_add(SEQUENCE_STEP_MAX);
+        let far = row.sequence.is_some_and(|sequence| fed_up_to > 0 && sequence > furthest);
+        Ok(if far {
+            reject("sequence", "sequence-too-far", "go on from the last number that was taken")
+        } else if notice.record.municipality != self.code {
             reject("municipality_code", "other-municipality", "notify at the municipality named")
         } else if let Err(fault) = notice.check() {
             misshapen(fault)

@@ -274,3 +274,13 @@ fn half_a_batch_is_never_applied() {
     assert!(parts.writes.is_empty() && parts.entries.is_empty());
     assert!(matches!(parts.replies[0].reply, Reply::Unavailable { .. }));
 }
+
+#[test]
+fn a_mistyped_number_does_not_shut_the_feed() {
+    let mut node = kunitachi();
+    let row = |number: u64, sequence: u64| (Some(sequence), entered(number));
+    assert_eq!(send(&mut node, vec![row(1, 70)]), ["accepted"]);
+    let far = "sequence: sequence-too-far";
+    assert_eq!(send(&mut node, vec![row(2, u64::MAX), row(3, 71)]), [far, "accepted"]);
+    assert_eq!(send(&mut node, vec![row(2, 1_000_072), row(2, 1_000_071)]), [far, "accepted"]);
+}

@@ -252,7 +252,7 @@ fn a_code_that_was_replaced_is_never_anybody_s_again() {
         (back, None),
     ];
     let retired = said(&[(4, "code-retired"), (5, "code-retired")]);
-    assert_eq!(told(tokyo.ask(NOW, &from, batch(1, rows))), (5, retired.clone()));
+    assert_eq!(told(tokyo.ask(NOW, &from, batch(1, rows))), (5, retired));
     // Also in a later batch.
     let again = said(&[(6, "code-retired")]);
     assert_eq!(told(tokyo.ask(NOW, &from, batch(6, vec![(entered(1), None)]))), (6, again));
