@@ -4,6 +4,7 @@
 //! receives it. Municipalities send in their own time; what comes too early waits (`set_aside`),
 //! and what a municipality says about somebody who is not its own changes nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
@@ -32,6 +33,8 @@ pub(crate) enum Effect {
 pub(crate) struct Overlay<'a> {
     reads: &'a dyn Reads,
     changed: BTreeMap<RecordCode, Option<Held>>,
+    /// Looked up in this step: a notice is judged and then applied, and a row is opened once.
+    seen: RefCell<BTreeMap<RecordCode, Option<Held>>>,
     /// History to keep, under the code the person has by now: the store keeps it after all else.
     history: Vec<Kept>,
     regime: Regime,
@@ -47,14 +50,24 @@ struct Kept {
 impl<'a> Overlay<'a> {
     /// `regime` says how long this tier keeps what no longer stands.
     pub(crate) fn new(reads: &'a dyn Reads, regime: Regime) -> Self {
-        Self { reads, changed: BTreeMap::new(), history: Vec::new(), regime }
+        let (changed, seen) = (BTreeMap::new(), RefCell::default());
+        Self { reads, changed, seen, history: Vec::new(), regime }
     }
 
     pub(crate) fn resident(&self, code: &RecordCode) -> Looked<Option<Held>> {
         match self.changed.get(code) {
             Some(held) => Ok(held.clone()),
-            None => self.reads.resident(code),
+            None => self.look_up(code),
         }
+    }
+
+    fn look_up(&self, code: &RecordCode) -> Looked<Option<Held>> {
+        if let Some(held) = self.seen.borrow().get(code) {
+            return Ok(held.clone());
+        }
+        let held = self.reads.resident(code)?;
+        self.seen.borrow_mut().insert(*code, held.clone());
+        Ok(held)
     }
 
     /// Whether this code was replaced by another: it is never anybody's again (法30条の2, 30条の3).
