@@ -2,7 +2,7 @@
 //! it was lost. No table is known here.
 //!
 //! One session at a time. A session that is lost takes its open group with it, whole; the next
-//! question outside a group takes the line up again, for a bounded time.
+//! question outside a group takes the line up again, for a bounded time, and past the fence.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,10 +11,11 @@ use std::time::Duration;
 use node::ports::{ReadError, StoreError};
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::config::Host;
-use postgres::error::SqlState;
+use postgres::error::{Severity, SqlState};
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row, Statement};
 
+use super::fence::Fence;
 use super::schema::SCHEMA;
 use crate::schema::Access;
 
@@ -137,14 +138,15 @@ fn is_loopback(name: &str) -> bool {
 pub(super) struct Link {
     target: Target,
     access: Access,
-    /// `None` only while it is being dropped.
+    /// `None` when it was lost.
     client: RefCell<Option<Client>>,
     statements: RefCell<BTreeMap<String, Statement>>,
     in_group: Cell<bool>,
     /// Counts sessions: whoever remembers numbers of the store must forget them with the session.
     session: Cell<u64>,
-    /// What this process wrote when it opened the store for writing.
-    writer: Cell<Option<i64>>,
+    /// The server's process that serves this session.
+    backend: Cell<i32>,
+    fence: Fence,
 }
 
 impl std::fmt::Debug for Link {
@@ -155,7 +157,7 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     pub(super) fn open(target: &Target, access: Access) -> Result<Self, StoreError> {
-        let client = connect(target, access, LOCK_ATTEMPTS_COUNT_MAX)?;
+        let (client, backend) = connect(target, access, LOCK_ATTEMPTS_COUNT_MAX)?;
         Ok(Self {
             target: target.clone(),
             access,
@@ -163,7 +165,8 @@ impl Link {
             statements: RefCell::default(),
             in_group: Cell::new(false),
             session: Cell::new(1),
-            writer: Cell::new(None),
+            backend: Cell::new(backend),
+            fence: Fence::default(),
         })
     }
 
@@ -201,6 +204,7 @@ impl Link {
         types: &[Type],
         feed: &mut dyn FnMut(&mut BinaryCopyInWriter<'_>) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
+        self.fence.pass()?;
         let mut client = self.client.borrow_mut();
         let client = client.as_mut().ok_or_else(lost)?;
         let writer = client.copy_in(sql).map_err(store_error)?;
@@ -213,22 +217,29 @@ impl Link {
         &self,
         work: impl Fn(&mut Client, &mut BTreeMap<String, Statement>) -> Result<T, postgres::Error>,
     ) -> Result<T, StoreError> {
-        let failed = {
-            let mut client = self.client.borrow_mut();
-            let client = client.as_mut().ok_or_else(lost)?;
-            match work(client, &mut self.statements.borrow_mut()) {
-                Ok(value) => return Ok(value),
-                Err(error) if client.is_closed() || error.is_closed() => store_error(error),
-                Err(error) => return Err(store_error(error)),
+        self.fence.pass()?;
+        match self.attempt(&work) {
+            Err(_) if self.is_lost() && !self.in_group.get() => {
+                self.reconnect()?;
+                self.attempt(&work)
             }
-        };
-        if self.in_group.get() {
-            return Err(failed);
+            done => done,
         }
-        self.reconnect()?;
-        let mut client = self.client.borrow_mut();
-        let client = client.as_mut().ok_or_else(lost)?;
-        work(client, &mut self.statements.borrow_mut()).map_err(store_error)
+    }
+
+    /// Once, over the session there is; one that has ended is put down.
+    fn attempt<T>(
+        &self,
+        work: impl Fn(&mut Client, &mut BTreeMap<String, Statement>) -> Result<T, postgres::Error>,
+    ) -> Result<T, StoreError> {
+        let mut held = self.client.borrow_mut();
+        let client = held.as_mut().ok_or_else(lost)?;
+        work(client, &mut self.statements.borrow_mut()).map_err(|error| {
+            if ends_session(&error) {
+                *held = None;
+            }
+            store_error(error)
+        })
     }
 
     /// Say that a group is open from here on, or no longer.
@@ -241,24 +252,35 @@ impl Link {
     }
 
     /// Take the line up again: another session, which holds the writer's lock again. Refuses to go
-    /// on where another process wrote meanwhile.
+    /// on where another process wrote meanwhile, or where entries are missing.
     pub(super) fn reconnect(&self) -> Result<(), StoreError> {
+        self.fence.pass()?;
+        // The lock goes with the old session.
+        *self.client.borrow_mut() = None;
+        self.statements.borrow_mut().clear();
         let mut last = lost();
         for attempt in 0..RECONNECT_ATTEMPTS_COUNT_MAX {
             if attempt > 0 {
                 std::thread::sleep(RECONNECT_PAUSE);
             }
-            match connect(&self.target, self.access, 1) {
-                Ok(client) => {
+            match self.new_session() {
+                Ok((client, backend)) => {
                     *self.client.borrow_mut() = Some(client);
-                    self.statements.borrow_mut().clear();
+                    self.backend.set(backend);
                     self.session.set(self.session.get().saturating_add(1));
-                    return self.require_same_writer();
+                    return Ok(());
                 }
                 Err(error) => last = error,
             }
+            self.fence.pass()?;
         }
         Err(last)
+    }
+
+    fn new_session(&self) -> Result<(Client, i32), StoreError> {
+        let (mut client, backend) = connect(&self.target, self.access, 1)?;
+        self.fence.admit(&mut client)?;
+        Ok((client, backend))
     }
 
     /// Note who writes from now on.
@@ -268,24 +290,25 @@ impl Link {
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             &[&writer],
         )?;
-        self.writer.set(Some(writer));
+        self.fence.claimed(writer);
         Ok(())
     }
 
-    fn require_same_writer(&self) -> Result<(), StoreError> {
-        let Some(own) = self.writer.get() else { return Ok(()) };
+    /// So many entries are durable: no later session may have fewer.
+    pub(super) fn expect_entries(&self, entries: u64) {
+        self.fence.expect_entries(entries);
+    }
+
+    /// The same, and this session has them.
+    pub(super) fn require_entries(&self, entries: u64) -> Result<(), StoreError> {
+        self.fence.expect_entries(entries);
         let mut client = self.client.borrow_mut();
-        let client = client.as_mut().ok_or_else(lost)?;
-        let found: i64 = client
-            .query_one("SELECT value FROM engine WHERE name = 'writer'", &[])
-            .and_then(|row| row.try_get(0))
-            .map_err(store_error)?;
-        if found == own {
-            return Ok(());
-        }
-        Err(StoreError::Damaged(
-            "another process wrote to this store while the line was lost; start again".into(),
-        ))
+        self.fence.admit(client.as_mut().ok_or_else(lost)?)
+    }
+
+    /// Whether the server's process `found` is the one that holds this session's lock.
+    pub(super) fn require_same_session(&self, found: i32) -> Result<(), StoreError> {
+        self.fence.same_session(self.backend.get(), found)
     }
 }
 
@@ -297,6 +320,19 @@ impl Drop for Link {
             let _ = std::thread::spawn(move || drop(client)).join();
         }
     }
+}
+
+/// Whether the session ended with this error: the line broke, or the server gave it up, as one that
+/// goes down does (57P01 to 57P03). The line itself may close a moment later.
+fn ends_session(error: &postgres::Error) -> bool {
+    let broke = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    error.is_closed() || broke || error.as_db_error().is_some_and(gives_up)
+}
+
+fn gives_up(said: &postgres::error::DbError) -> bool {
+    matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+        || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+            .contains(said.code())
 }
 
 fn lost() -> StoreError {
@@ -316,7 +352,12 @@ fn prepared(
     Ok(statement)
 }
 
-fn connect(target: &Target, access: Access, lock_attempts: u32) -> Result<Client, StoreError> {
+/// A session, and the server's process that serves it.
+fn connect(
+    target: &Target,
+    access: Access,
+    lock_attempts: u32,
+) -> Result<(Client, i32), StoreError> {
     let mut client = target.config.connect(NoTls).map_err(store_error)?;
     // Every look-up is by key: a plan made while a table was small must not read it whole later.
     // Generic plans once per session: sixteen partitions cost more to plan than to ask.
@@ -329,22 +370,24 @@ fn connect(target: &Target, access: Access, lock_attempts: u32) -> Result<Client
              SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0"
         ))
         .map_err(store_error)?;
-    require_sound(&mut client)?;
+    let backend = require_sound(&mut client, access)?;
     match access {
         Access::ReadWrite => lock(&mut client, lock_attempts)?,
         Access::ReadOnly => {
             client.batch_execute("SET default_transaction_read_only = on").map_err(store_error)?;
         }
     }
-    Ok(client)
+    Ok((client, backend))
 }
 
-/// Acknowledged means durable: a server that does not sync is refused, whoever set it so.
-fn require_sound(client: &mut Client) -> Result<(), StoreError> {
+/// Acknowledged means durable: a server that does not sync is refused, whoever set it so. So is a
+/// standby that was not promoted, for a writer: it may not have replayed what it has.
+fn require_sound(client: &mut Client, access: Access) -> Result<i32, StoreError> {
     let row = client
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('fsync'),
-                    current_setting('full_page_writes'), current_setting('server_encoding')",
+                    current_setting('full_page_writes'), current_setting('server_encoding'),
+                    pg_is_in_recovery(), pg_backend_pid()",
             &[],
         )
         .map_err(store_error)?;
@@ -363,7 +406,12 @@ fn require_sound(client: &mut Client) -> Result<(), StoreError> {
             )));
         }
     }
-    Ok(())
+    if access == Access::ReadWrite && row.try_get(4).map_err(store_error)? {
+        return Err(StoreError::Io(
+            "the server is a standby: promote it, or name the other".into(),
+        ));
+    }
+    row.try_get(5).map_err(store_error)
 }
 
 /// One writing process per store: two would each publish a ledger of their own.

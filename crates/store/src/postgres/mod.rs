@@ -3,12 +3,13 @@
 //!
 //! Trust: the server and its administrator hold sealed rows, keyed digests and numbers, and can
 //! answer no question about anyone; whoever runs this process with the token can. The ledger's
-//! files stay beside this process. The line is in `link`, the tables in `schema`, look-ups in
-//! `read`, changes in `write` and `people`, filling in bulk in `bulk`, erasure in `erase`, raw rows
-//! in `raw`.
+//! files stay beside this process. The line is in `link`, what ends it for good in `fence`, the
+//! tables in `schema`, look-ups in `read`, changes in `write` and `people`, filling in bulk in
+//! `bulk`, erasure in `erase`, raw rows in `raw`.
 
 mod bulk;
 mod erase;
+mod fence;
 mod keytable;
 mod link;
 mod people;
@@ -137,6 +138,7 @@ impl PostgresStore {
         let held = entries_held(&link)?;
         let files = LedgerDirectory::new(ledger_dir);
         let published = Published::adopt(files, &kept, access == Access::ReadWrite, &link, held)?;
+        link.expect_entries(held);
         let store = Self {
             link,
             keys,
@@ -254,29 +256,33 @@ impl PostgresStore {
         self.keys.forget_fresh();
     }
 
-    /// Commit, and when the answer is lost with the line, ask the server for the outcome: a group
-    /// that is durable is never given up.
+    /// Commit, and when that is not acknowledged, ask the server for the outcome: a group that is
+    /// durable is never given up.
     fn commit_group(&mut self) -> Result<u64, StoreError> {
         let held = from_sql(self.numbers()?.entries);
         // In a transaction that failed this fails too, where COMMIT would quietly roll back.
-        let number = self.link.one("SELECT pg_current_xact_id()::text", &[])?;
-        let number: Option<String> = number.and_then(|row| row.try_get(0).ok());
-        let number = number.ok_or_else(|| StoreError::Io("PostgreSQL: no answer".into()))?;
+        let row = self.link.one("SELECT pg_current_xact_id()::text, pg_backend_pid()", &[])?;
+        let row = row.ok_or_else(|| StoreError::Io("PostgreSQL: no answer".into()))?;
+        self.link.require_same_session(row.try_get(1).map_err(store_error)?)?;
+        let number: String = row.try_get(0).map_err(store_error)?;
         match self.link.batch("COMMIT") {
             Ok(()) => Ok(held),
-            Err(error) if self.link.is_lost() => match self.outcome(&number)?.as_deref() {
-                Some("committed") => Ok(held),
+            Err(error) => match self.outcome(&number)?.as_deref() {
+                // A number of another server may be given anew by this one: the entries tell.
+                Some("committed") => self.link.require_entries(held).map(|()| held),
                 _ => Err(error),
             },
-            Err(error) => Err(error),
         }
     }
 
-    /// What became of a transaction. The new session holds the writer's lock, so the old one has
-    /// ended.
+    /// What became of a transaction. A new session holds the writer's lock, so the old one has
+    /// ended; in the same session a transaction that failed is ended first.
     fn outcome(&mut self, number: &str) -> Result<Option<String>, StoreError> {
+        if !self.link.is_lost() {
+            // A failure here is a lost line, and the next question takes it up again.
+            let _ = self.link.batch("ROLLBACK");
+        }
         self.link.set_in_group(false);
-        self.link.reconnect()?;
         for _ in 0..OUTCOME_ATTEMPTS_COUNT_MAX {
             let row = self.link.one("SELECT pg_xact_status($1::text::xid8)", &[&number])?;
             let status: Option<String> = row.and_then(|row| row.try_get(0).ok()).flatten();
@@ -335,6 +341,7 @@ impl Store for PostgresStore {
             Ok(held) => {
                 self.link.set_in_group(false);
                 self.entries_committed = held;
+                self.link.expect_entries(held);
                 self.group = Group::Idle;
                 Ok(())
             }
@@ -392,7 +399,8 @@ fn entries_held(link: &Link) -> Result<u64, StoreError> {
     Ok(last.map_or(0, |last| from_sql(last).saturating_add(1)))
 }
 
-/// The root key and the origin of a new store, in one transaction.
+/// The root key and the origin of a new store, in one transaction: a line lost on the way loses
+/// both, and the start fails. The key in use is the one that is kept, read again.
 fn initialise(
     link: &Link,
     key_source: &dyn KeySource,
@@ -400,12 +408,16 @@ fn initialise(
     dice: law::Dice<'_>,
 ) -> Result<Keyring, StoreError> {
     link.batch("BEGIN")?;
-    let keys = Keyring::create(link, key_source, dice).and_then(|keys| {
+    link.set_in_group(true);
+    let kept = Keyring::create(link, key_source, dice).and_then(|_| {
         link.keep_named(ORIGIN_NAME, origin.as_bytes())?;
-        link.batch("COMMIT").map(|()| keys)
+        link.batch("COMMIT")
     });
-    if keys.is_err() {
+    if kept.is_err() && !link.is_lost() {
         let _ = link.batch("ROLLBACK");
     }
-    keys
+    link.set_in_group(false);
+    kept?;
+    Keyring::open(link, key_source)?
+        .ok_or_else(|| StoreError::Damaged("the root key of the new store was not kept".into()))
 }

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use law::people::Name;
 use node::ports::{Counter, Store as _, StoreError, Write};
-use store::{PostgresStore, Publish as _};
+use store::{KeyError, KeySource, PostgresStore, Publish as _};
 use wire::NodeId;
+use zeroize::Zeroizing;
 
-use crate::bench::{Bench, ORIGIN, SqliteBench, TestDice, signer};
+use crate::bench::{Bench, ORIGIN, SqliteBench, TermToken, TestDice, signer};
 use crate::cluster::{Cluster, kill_sessions, shared};
 use crate::people::{NOW, code, entry, foreign, held, history, kept};
 use crate::postgres_bench::PostgresBench;
@@ -86,14 +88,149 @@ fn two_processes_cannot_write_one_store_but_one_may_check_it() {
     assert!(beside.publish(&signer()).is_err());
 }
 
+/// End the sessions of this database, and wait until they have ended.
+fn end_sessions(database: &str) {
+    kill_sessions(database);
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+    let mut admin = shared().admin("postgres");
+    while admin.query_one(left, &[&database]).unwrap().get::<_, i64>(0) != 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// Nothing goes through this store any more, whatever is asked first.
+fn assert_shut(bench: &mut PostgresBench, is_why: fn(&StoreError) -> bool) {
+    for round in 0..2 {
+        assert!(bench.reads().resident(&code(1)).is_err(), "{round}");
+        assert!(bench.reads().entries_count().is_err(), "{round}");
+        let refused = bench.try_apply(&[Write::PutResident(held(9))], &[entry(9, &[9])]);
+        assert!(refused.as_ref().is_err_and(is_why), "{round}: {refused:?}");
+        assert!(bench.try_commit().is_err(), "{round}");
+        bench.rollback();
+        let loaded = bench.store_mut().bulk_load(&mut (20..22).map(held), &mut |out| out.fill(3));
+        assert!(loaded.as_ref().is_err_and(is_why), "{round}: {loaded:?}");
+        bench.rollback();
+        // Also not over a session that an administrator ended meanwhile.
+        kill_sessions(&bench.database);
+    }
+}
+
+/// Residents, entries, and the number of the writer.
+fn counted(bench: &PostgresBench) -> (i64, i64, i64) {
+    let row = bench.admin().query_one(
+        "SELECT (SELECT count(*) FROM resident), (SELECT count(*) FROM entry),
+                (SELECT value FROM engine WHERE name = 'writer')",
+        &[],
+    );
+    let row = row.unwrap();
+    (row.get(0), row.get(1), row.get(2))
+}
+
 #[test]
 fn a_writer_that_was_replaced_while_its_line_was_lost_does_not_go_on() {
     let mut bench = PostgresBench::new();
     bench.put(&[Write::PutResident(held(1))]);
-    bench.admin().execute("UPDATE engine SET value = 7 WHERE name = 'writer'", &[]).unwrap();
-    kill_sessions(&bench.database);
-    let refused = bench.try_apply(&[Write::PutResident(held(2))], &[]);
-    assert!(matches!(refused, Err(StoreError::Damaged(_))), "{refused:?}");
+    bench.record(&[entry(1, &[1])]);
+    end_sessions(&bench.database);
+    let target = shared().target(&bench.database);
+    let mut dice = TestDice(5);
+    let mut fill = |out: &mut [u8]| dice.fill(out);
+    let mut second =
+        PostgresStore::open(&target, &bench.ledger(), &bench.token, ORIGIN, &mut fill).unwrap();
+    second.apply(&[Write::PutResident(held(2))], &[], &mut fill).unwrap();
+    second.commit().unwrap();
+    drop(second);
+    let left = counted(&bench);
+    assert_shut(
+        &mut bench,
+        |why| matches!(why, StoreError::Damaged(why) if why.contains("another")),
+    );
+    assert!(bench.publish(&signer()).is_err());
+    assert_eq!(counted(&bench), left);
+    // A new start looks at everything anew.
+    bench.open().unwrap();
+    assert_eq!(bench.reads().resident(&code(2)).unwrap(), Some(held(2)));
+}
+
+#[test]
+fn a_database_that_lost_committed_entries_under_the_process_is_not_written_again() {
+    let mut bench = PostgresBench::new();
+    bench.put(&[Write::PutResident(held(1))]);
+    bench.record(&[entry(1, &[1])]);
+    bench.publish(&signer()).unwrap();
+    // Committed, and in no checkpoint yet.
+    bench.record(&[entry(2, &[1])]);
+    let mut admin = bench.admin();
+    admin
+        .batch_execute(
+            "CREATE TABLE public.away AS SELECT * FROM entry WHERE idx = 1;
+             DELETE FROM entry_subject WHERE idx = 1; DELETE FROM entry WHERE idx = 1",
+        )
+        .unwrap();
+    drop(admin);
+    end_sessions(&bench.database);
+    let left = counted(&bench);
+    let behind = |why: &StoreError| matches!(why, StoreError::LedgerAhead { ledger: 2, store: 1 });
+    assert_shut(&mut bench, behind);
+    assert_eq!(counted(&bench), left);
+    // What comes back later does not open it again.
+    bench.admin().batch_execute("INSERT INTO entry SELECT * FROM public.away").unwrap();
+    assert_shut(&mut bench, behind);
+}
+
+/// Ends the sessions of a database when the keyring has kept its root key and nothing else is.
+struct Cutting<'a>(&'a TermToken, &'a str);
+
+impl KeySource for Cutting<'_> {
+    fn wrap(&self, plain: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        self.0.wrap(plain, nonce)
+    }
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.0.unwrap(wrapped)
+    }
+    fn retention_create(&self, name: &str) -> Result<(), KeyError> {
+        self.0.retention_create(name)
+    }
+    fn retention_wrap(&self, name: &str, key: &[u8], nonce: [u8; 12]) -> Result<Vec<u8>, KeyError> {
+        self.0.retention_wrap(name, key, nonce)
+    }
+    fn retention_unwrap(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        self.0.retention_unwrap(name, wrapped)
+    }
+    fn retention_destroy(&self, name: &str) -> Result<(), KeyError> {
+        self.0.retention_destroy(name)
+    }
+    fn retention_names(&self) -> Result<Vec<String>, KeyError> {
+        self.0.retention_names()
+    }
+    fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
+        end_sessions(self.1);
+        self.0.share()
+    }
+}
+
+#[test]
+fn a_line_lost_while_a_store_is_new_leaves_no_store_without_its_key() {
+    let (database, token) = (shared().database(), TermToken::default());
+    let (target, dir) = (shared().target(&database), tempfile::tempdir().unwrap());
+    let mut dice = TestDice(5);
+    let mut fill = |out: &mut [u8]| dice.fill(out);
+    let cutting = Cutting(&token, &database);
+    let cut = PostgresStore::open(&target, dir.path(), &cutting, ORIGIN, &mut fill);
+    assert!(matches!(cut, Err(StoreError::Io(_))), "{cut:?}");
+    let kept = shared().admin(&database).query_one("SELECT count(*) FROM meta", &[]).unwrap();
+    assert_eq!(kept.get::<_, i64>(0), 0);
+    for n in 1..=2 {
+        let mut store =
+            PostgresStore::open(&target, dir.path(), &token, ORIGIN, &mut fill).unwrap();
+        store.apply(&[Write::PutResident(held(n))], &[], &mut fill).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.reads().resident(&code(1)).unwrap(), Some(held(1)));
+    }
 }
 
 #[test]
