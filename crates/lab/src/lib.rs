@@ -4,9 +4,11 @@
 //! crate never links the shipped binary.
 
 pub mod bench;
+pub mod codes;
 pub mod commands;
 pub mod crash;
 mod draw;
 mod live;
+pub mod model;
 pub mod population;
 pub mod swarm;

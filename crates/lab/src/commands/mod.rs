@@ -3,7 +3,9 @@
 //! No work is done here; each command calls its module and prints what came of it.
 
 mod bench;
+mod codes;
 mod crash;
+mod moves;
 mod population;
 mod swarm;
 
@@ -25,8 +27,12 @@ enum Command {
     Population(population::Arguments),
     /// A simulated nation under faults, checked after every step.
     Swarm(swarm::Arguments),
+    /// Every way in which a resident can move in a small world, walked through.
+    Moves(moves::Arguments),
     /// A scripted day in which processes are killed at their writes, syncs and sends.
     Crash(crash::Arguments),
+    /// Whether record codes betray anything: statistics over millions of draws.
+    Codes(codes::Arguments),
     /// Benchmarks of the running system, every answer checked.
     Bench(bench::Arguments),
 }
@@ -42,7 +48,9 @@ pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Population(arguments) => population::run(arguments),
         Command::Swarm(arguments) => swarm::run(arguments),
+        Command::Moves(arguments) => moves::run(arguments),
         Command::Crash(arguments) => crash::run(arguments),
+        Command::Codes(arguments) => codes::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Let municipalities change a person whom another one's notices are still about.
     #[arg(long)]
     restless: bool,
+    /// Three days without the center, a prefecture or a municipality in each world.
+    #[arg(long, value_name = "TIER")]
+    outage: Option<Tier>,
     /// Print every event of every world to stderr.
     #[arg(long)]
     watch: bool,
@@ -31,6 +34,31 @@ pub(crate) struct Arguments {
     /// No progress bar.
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Tier {
+    Center,
+    Prefecture,
+    Municipality,
+}
+
+impl Tier {
+    const fn place(self) -> usize {
+        match self {
+            Self::Center => 0,
+            Self::Prefecture => 1,
+            Self::Municipality => 3,
+        }
+    }
+
+    const fn option(self) -> &'static str {
+        match self {
+            Self::Center => " --outage center",
+            Self::Prefecture => " --outage prefecture",
+            Self::Municipality => " --outage municipality",
+        }
+    }
 }
 
 fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
@@ -54,6 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         steps: arguments.steps,
         watch: arguments.watch,
         restless: arguments.restless,
+        outage: arguments.outage.map(Tier::place),
         plant: None,
     };
     let mut sum = Sum::default();
@@ -98,6 +127,7 @@ struct Sum {
     unavailable: u64,
     crashes: u64,
     partitions: u64,
+    releases: u64,
     trace: String,
 }
 
@@ -113,6 +143,7 @@ impl Sum {
         self.unavailable += outcome.counts.unavailable;
         self.crashes += outcome.counts.crashes;
         self.partitions += outcome.counts.partitions;
+        self.releases += outcome.counts.releases;
         self.trace.clone_from(&outcome.trace);
     }
 }
@@ -149,6 +180,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
             "unavailable": sum.unavailable,
             "crashes": sum.crashes,
             "partitions": sum.partitions,
+            "releases": sum.releases,
             "last_trace": sum.trace,
             "violation": violation,
         });
@@ -157,7 +189,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
     writeln!(
         out,
         "{} worlds, {} events, {} virtual seconds: {} notices, {} answers about {} persons, \
-         {} refusals, {} put off, {} crashes, {} partitions; {}",
+         {} refusals, {} put off, {} crashes, {} partitions, {} releases; {}",
         sum.worlds,
         sum.steps,
         sum.virtual_ms / 1_000,
@@ -168,6 +200,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
         sum.unavailable,
         sum.crashes,
         sum.partitions,
+        sum.releases,
         if failed.is_some() { "a rule is broken" } else { "every rule held" },
     )
 }
@@ -175,5 +208,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
 /// The one command that repeats a world.
 fn repeat_command(arguments: &Arguments, seed: u64) -> String {
     let restless = if arguments.restless { " --restless" } else { "" };
-    format!("jukilab swarm --seeds {seed} --steps {}{restless} --watch", arguments.steps)
+    let outage = arguments.outage.map_or("", Tier::option);
+    let steps = arguments.steps;
+    format!("jukilab swarm --seeds {seed} --steps {steps}{restless}{outage} --watch")
 }

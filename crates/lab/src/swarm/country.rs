@@ -18,15 +18,15 @@ use super::SwarmError;
 use super::keys::{CardKey, LedgerKey, card_key, node_key};
 
 /// A node, by its place in [`PLACES`].
-pub(super) type Place = usize;
+pub(crate) type Place = usize;
 
-pub(super) const CENTER: Place = 0;
+pub(crate) const CENTER: Place = 0;
 /// First and last municipality.
-pub(super) const MUNICIPALITIES: [Place; 4] = [3, 4, 5, 6];
-pub(super) const PREFECTURES: [Place; 2] = [1, 2];
+pub(crate) const MUNICIPALITIES: [Place; 4] = [3, 4, 5, 6];
+pub(crate) const PREFECTURES: [Place; 2] = [1, 2];
 
 /// (node, organ): 東京都 with 国立市 and 三鷹市, 長野県 with 松本市 and 安曇野市, two agencies.
-pub(super) const PLACES: [(&str, &str); 9] = [
+pub(crate) const PLACES: [(&str, &str); 9] = [
     ("center", "center"),
     ("prefecture-13", "prefecture:13"),
     ("prefecture-20", "prefecture:20"),
@@ -39,14 +39,14 @@ pub(super) const PLACES: [(&str, &str); 9] = [
 ];
 
 /// Affairs written on each card.
-pub(super) const CARD_AFFAIRS_COUNT: usize = 4;
+pub(crate) const CARD_AFFAIRS_COUNT: usize = 4;
 
 /// The tables of the founding epoch, as the law prints them.
 const AFFAIRS: &str = include_str!("../../../law/tables/affairs_2013.tsv");
 
 /// What an operator may find in the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CardKind {
+pub(crate) enum CardKind {
     Good,
     Revoked,
     /// Of a class that may look at the network, not at people.
@@ -56,9 +56,9 @@ pub(super) enum CardKind {
 }
 
 impl CardKind {
-    pub(super) const ALL: [Self; 4] = [Self::Good, Self::Revoked, Self::Observer, Self::Unknown];
+    pub(crate) const ALL: [Self; 4] = [Self::Good, Self::Revoked, Self::Observer, Self::Unknown];
 
-    pub(super) fn name(self, place: Place) -> String {
+    pub(crate) fn name(self, place: Place) -> String {
         let kind = match self {
             Self::Good => "good",
             Self::Revoked => "revoked",
@@ -71,29 +71,29 @@ impl CardKind {
 
 /// One node's fixed data.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
-    pub(super) node: NodeId,
-    pub(super) role: Role,
-    pub(super) organ: Organ,
-    pub(super) origin: String,
-    pub(super) ledger_key: LedgerKey,
+pub(crate) struct Site {
+    pub(crate) node: NodeId,
+    pub(crate) role: Role,
+    pub(crate) organ: Organ,
+    pub(crate) origin: String,
+    pub(crate) ledger_key: LedgerKey,
     /// Affairs that the tables give this organ, those on its cards first.
-    pub(super) affairs: Vec<String>,
+    pub(crate) affairs: Vec<String>,
     /// Affairs that the tables give to somebody else under the same table.
-    pub(super) not_its_own: Vec<String>,
+    pub(crate) not_its_own: Vec<String>,
 }
 
 /// Everything that is the same in each world.
 #[derive(Debug)]
-pub(super) struct Country {
-    pub(super) sites: Vec<Site>,
-    pub(super) directory_key: CardKey,
+pub(crate) struct Country {
+    pub(crate) sites: Vec<Site>,
+    pub(crate) directory_key: CardKey,
 }
 
 static COUNTRY: LazyLock<Option<Country>> = LazyLock::new(|| Country::new().ok());
 
 /// The country, made once per process.
-pub(super) fn country() -> Result<&'static Country, SwarmError> {
+pub(crate) fn country() -> Result<&'static Country, SwarmError> {
     COUNTRY.as_ref().ok_or(SwarmError::Country)
 }
 
@@ -106,7 +106,7 @@ impl Country {
 
     /// The first directory, signed. `agreed`: whether the second agency's agreement is in force;
     /// `affairs`: how many stand on each card.
-    pub(super) fn directory(
+    pub(crate) fn directory(
         &self,
         now: Timestamp,
         agreed: bool,
@@ -180,12 +180,12 @@ impl Country {
 }
 
 /// The name of a card as `law` has it.
-pub(super) fn card_name_of(name: &str) -> Result<CardId, law::organ::OrganError> {
+pub(crate) fn card_name_of(name: &str) -> Result<CardId, law::organ::OrganError> {
     CardId::parse(name)
 }
 
 /// Affairs that are on the card, of those that the tables give the organ.
-pub(super) fn on_card(site: &Site) -> (&[String], &[String]) {
+pub(crate) fn on_card(site: &Site) -> (&[String], &[String]) {
     site.affairs.split_at(CARD_AFFAIRS_COUNT.min(site.affairs.len()))
 }
 

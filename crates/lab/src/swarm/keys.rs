@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use wire::NodeId;
 
 /// SHA-256 of the parts one after the other.
-pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);
@@ -23,7 +23,7 @@ pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 
 /// A P-256 key: the center's for the directory, one for each operator card.
 #[derive(Clone)]
-pub(super) struct CardKey {
+pub(crate) struct CardKey {
     secret: p256::ecdsa::SigningKey,
     public: [u8; 65],
 }
@@ -36,7 +36,7 @@ impl std::fmt::Debug for CardKey {
 
 impl CardKey {
     /// The key of this name. `None` never happens in practice: no name in use gives a bad scalar.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let bytes = sha256(&[b"jukilab key\n", name.as_bytes()]);
         let secret = p256::ecdsa::SigningKey::from_slice(&bytes).ok()?;
         let point = secret.verifying_key().to_sec1_point(false);
@@ -44,18 +44,18 @@ impl CardKey {
         Some(Self { secret, public })
     }
 
-    pub(super) fn public(&self) -> [u8; 65] {
+    pub(crate) fn public(&self) -> [u8; 65] {
         self.public
     }
 
     /// Signature over a digest, as a card makes it.
-    pub(super) fn sign_digest(&self, digest: &[u8; 32]) -> Option<[u8; 64]> {
+    pub(crate) fn sign_digest(&self, digest: &[u8; 32]) -> Option<[u8; 64]> {
         let signature: p256::ecdsa::Signature = self.secret.sign_prehash(digest).ok()?;
         Some(signature.to_bytes().into())
     }
 
     /// Signature over a message, as a token makes it.
-    pub(super) fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
         self.sign_digest(&sha256(&[message]))
     }
 }
@@ -65,19 +65,19 @@ static CARD_KEYS: LazyLock<Mutex<BTreeMap<String, Option<CardKey>>>> =
     LazyLock::new(Mutex::default);
 
 /// The key of this name, made once per process.
-pub(super) fn card_key(name: &str) -> Option<CardKey> {
+pub(crate) fn card_key(name: &str) -> Option<CardKey> {
     let mut keys = CARD_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     keys.entry(name.to_owned()).or_insert_with(|| CardKey::named(name)).clone()
 }
 
 /// The key of a node: what its releases are signed with and the directory pins.
-pub(super) fn node_key(node: &NodeId) -> Option<CardKey> {
+pub(crate) fn node_key(node: &NodeId) -> Option<CardKey> {
     card_key(&format!("the node {node}"))
 }
 
 /// A ledger's key.
 #[derive(Clone)]
-pub(super) struct LedgerKey {
+pub(crate) struct LedgerKey {
     secret: ed25519_dalek::SigningKey,
     verifier: VerifierKey,
 }
@@ -89,7 +89,7 @@ impl std::fmt::Debug for LedgerKey {
 }
 
 impl LedgerKey {
-    pub(super) fn named(origin: &str) -> Option<Self> {
+    pub(crate) fn named(origin: &str) -> Option<Self> {
         let bytes = sha256(&[b"jukilab ledger\n", origin.as_bytes()]);
         let secret = ed25519_dalek::SigningKey::from_bytes(&bytes);
         let verifier = VerifierKey::ed25519(origin, &secret.verifying_key().to_bytes()).ok()?;

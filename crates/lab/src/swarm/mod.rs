@@ -5,8 +5,8 @@
 //! look; the first thing that does not hold ends the run. Engines, sockets and cards are outside.
 
 pub mod check;
-mod country;
-mod keys;
+pub(crate) mod country;
+pub(crate) mod keys;
 mod load;
 mod nation;
 mod network;
@@ -47,13 +47,16 @@ pub struct Options {
     /// People may be changed by one municipality while another's notices about them are still on
     /// their way, and a moving-out may be planned for a later day than the moving-in.
     pub restless: bool,
+    /// Three days without the node of this place (0 the center, 1 and 2 the prefectures, 3 to 6 the
+    /// municipalities).
+    pub outage: Option<usize>,
     /// A fault planted on purpose; tests only.
     pub plant: Option<Plant>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { steps: STEPS_DEFAULT, watch: false, restless: false, plant: None }
+        Self { steps: STEPS_DEFAULT, watch: false, restless: false, outage: None, plant: None }
     }
 }
 

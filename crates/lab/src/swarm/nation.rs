@@ -11,6 +11,7 @@ use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, Sex};
 use law::time::Date;
+use wire::FeedRow;
 
 use super::SwarmError;
 use super::country::{MUNICIPALITIES, PLACES, Place};
@@ -30,6 +31,27 @@ pub(super) const FEED_BATCH_ROWS: usize = 16;
 const FIRST_DAY: &str = "2021-01-01";
 const DAYS_COUNT: i64 = 2_000;
 
+/// Of a thousand moves, those whose moving-out is filed only after the moving-in.
+const LATE_PERMILLE: u32 = 350;
+
+/// Chance, at each act, that one of those is filed at last.
+const FILED_PERMILLE: u32 = 60;
+
+/// Reasons of the founding epoch.
+const REASONS: [ChangeReason; 11] = [
+    ChangeReason::MovedIn,
+    ChangeReason::Born,
+    ChangeReason::EnteredExOfficio,
+    ChangeReason::MovedOut,
+    ChangeReason::Died,
+    ChangeReason::DeletedExOfficio,
+    ChangeReason::MovedWithin,
+    ChangeReason::CorrectedExOfficio,
+    ChangeReason::CodeChangedOnRequest,
+    ChangeReason::CodeEnteredExOfficio,
+    ChangeReason::MinorCorrection,
+];
+
 /// Record codes that new residents get, above those of the pool.
 const NEW_CODES_FIRST: u64 = 9_100_000_000;
 
@@ -41,6 +63,10 @@ pub(super) struct Deed {
     /// The register system's own number.
     pub(super) sequence: u64,
     pub(super) notice: ChangeNotice,
+    /// With a moving-in from another municipality: that one.
+    pub(super) former: Option<Place>,
+    /// It was sent back once and goes without its number since: the number was passed.
+    pub(super) renumbered: bool,
     /// The communication server said that it has it.
     pub(super) acknowledged: bool,
 }
@@ -54,6 +80,41 @@ pub(super) struct Person {
     pub(super) home: Option<Place>,
     pub(super) record: IdentityInformation,
     pub(super) dead: bool,
+    /// Where the last deletion was recorded, while nobody has entered this person since.
+    left: Option<Place>,
+    /// The moving-out is not filed yet, though the person lives elsewhere.
+    leaving: bool,
+    /// Somebody made a mistake about this person; nothing else happens until it is found.
+    pub(super) frozen: bool,
+    /// Where a wrong filing about this person lies.
+    pub(super) barred: Vec<Place>,
+}
+
+impl Person {
+    fn new(record: IdentityInformation) -> Self {
+        Self {
+            codes: vec![record.code],
+            deeds: Vec::new(),
+            home: None,
+            record,
+            dead: false,
+            left: None,
+            leaving: false,
+            frozen: false,
+            barred: Vec::new(),
+        }
+    }
+}
+
+/// A moving-out that will be filed late.
+#[derive(Clone, Debug)]
+struct Late {
+    who: usize,
+    from: Place,
+    /// As it stood there.
+    record: IdentityInformation,
+    /// The moving-in that it should have come before.
+    before: usize,
 }
 
 /// A municipal register system.
@@ -71,9 +132,25 @@ pub(super) struct Nation {
     pub(super) persons: Vec<Person>,
     pub(super) deeds: Vec<Deed>,
     pub(super) registers: BTreeMap<Place, Register>,
+    /// Filings that are not true.
+    pub(super) wrong: Vec<Wrong>,
+    late: Vec<Late>,
     next_code: u64,
     first_day: Date,
-    restless: bool,
+}
+
+/// Who may be changed, by what has arrived where.
+pub(super) struct May<'a> {
+    /// People are changed whatever is still on its way about them.
+    pub(super) restless: bool,
+    /// Whether all that other places told of a person has arrived at the center.
+    pub(super) settled: &'a dyn Fn(&Nation, usize, Place) -> bool,
+}
+
+impl May<'_> {
+    fn change(&self, nation: &Nation, who: usize, place: Place) -> bool {
+        self.restless || (self.settled)(nation, who, place)
+    }
 }
 
 /// Somebody who may be put into a nation.
@@ -128,15 +205,32 @@ fn spares(place: Place) -> &'static [Spare] {
     POOL.as_ref().and_then(|pool| pool.get(&place)).map_or(&[], Vec::as_slice)
 }
 
+/// A filing that is not true, and what becomes of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wrong {
+    pub(super) who: usize,
+    pub(super) place: Place,
+    pub(super) row: FeedRow,
+    pub(super) answered: bool,
+}
+
+impl Wrong {
+    /// Entered at once on the municipality's own word, and so for its own register only.
+    pub(super) fn is_entry(&self) -> bool {
+        self.row.former_municipality.is_none()
+    }
+}
+
 impl Nation {
     /// A nation with its first residents, all of them still to be told to their servers.
-    pub(super) fn new(restless: bool, draw: &mut Draw) -> Result<Self, SwarmError> {
+    pub(super) fn new(draw: &mut Draw) -> Result<Self, SwarmError> {
         let mut nation = Self {
             persons: Vec::new(),
             deeds: Vec::new(),
             registers: MUNICIPALITIES.map(|place| (place, Register::default())).into(),
+            wrong: Vec::new(),
+            late: Vec::new(),
             next_code: NEW_CODES_FIRST + u64::from(draw.below(1_000_000)) * 100,
-            restless,
             first_day: Date::parse(FIRST_DAY).map_err(|_| SwarmError::Country)?,
         };
         for place in MUNICIPALITIES {
@@ -160,9 +254,7 @@ impl Nation {
     }
 
     fn settle(&mut self, place: Place, record: IdentityInformation) {
-        let codes = vec![record.code];
-        let person = Person { codes, deeds: Vec::new(), home: None, record, dead: false };
-        self.persons.push(person);
+        self.persons.push(Person::new(record));
         let who = self.persons.len() - 1;
         self.happen(who, place, ChangeReason::EnteredExOfficio, None);
     }
@@ -215,6 +307,16 @@ impl Nation {
         reason: ChangeReason,
         previous_code: Option<RecordCode>,
     ) {
+        self.happens(who, place, (reason, None), previous_code);
+    }
+
+    fn happens(
+        &mut self,
+        who: usize,
+        place: Place,
+        (reason, former): (ChangeReason, Option<Place>),
+        previous_code: Option<RecordCode>,
+    ) {
         let (Some(changed_on), nth) = (self.today(), self.deeds.len()) else { return };
         let Some(person) = self.persons.get_mut(who) else { return };
         let Some(register) = self.registers.get_mut(&place) else { return };
@@ -224,41 +326,50 @@ impl Nation {
         register.waiting.push_back(nth);
         person.deeds.push(nth);
         match reason.kind() {
-            ChangeKind::Entry => person.home = Some(place),
-            ChangeKind::Deletion if person.home == Some(place) => person.home = None,
+            ChangeKind::Entry => {
+                person.home = Some(place);
+                person.left = None;
+            }
+            ChangeKind::Deletion if person.home == Some(place) => {
+                person.home = None;
+                person.left = Some(place);
+            }
             _ => {}
         }
         let sequence = register.sequence;
-        self.deeds.push(Deed { person: who, place, sequence, notice, acknowledged: false });
+        let (renumbered, acknowledged) = (false, false);
+        let deed = Deed { person: who, place, sequence, notice, former, renumbered, acknowledged };
+        self.deeds.push(deed);
     }
 
-    /// One random change. `may(person, place)`: whether this place may change this person now.
+    /// One random change.
     pub(super) fn live(
         &mut self,
         draw: &mut Draw,
-        may: &dyn Fn(&Self, usize, Place) -> bool,
+        may: &May<'_>,
     ) -> Result<Option<ChangeReason>, SwarmError> {
-        let Some(reason) = draw.pick(&ChangeReason::ALL).copied() else { return Ok(None) };
+        if !self.late.is_empty() && draw.permille(FILED_PERMILLE) {
+            self.file_late();
+        }
+        let Some(reason) = draw.pick(&REASONS).copied() else { return Ok(None) };
         let Some(place) = draw.pick(&MUNICIPALITIES).copied() else { return Ok(None) };
         let count = u32::try_from(self.persons.len()).unwrap_or(u32::MAX);
         let who = usize::try_from(draw.below(count)).unwrap_or(0);
         let Some(person) = self.persons.get(who).cloned() else { return Ok(None) };
+        let free = !person.dead && !person.frozen;
         let done = match (reason.kind(), person.home) {
             _ if reason == ChangeReason::Born => self.birth(place, draw)?,
-            _ if person.dead => false,
+            _ if !free => false,
+            (ChangeKind::Entry, _) if person.leaving || person.barred.contains(&place) => false,
             (ChangeKind::Entry, Some(home)) if home != place => {
-                may(self, who, home) && self.everything_told(who, home, may) && {
+                may.change(self, who, home) && self.everything_told(who, home, may) && {
                     self.move_between(who, home, place, draw)?;
                     true
                 }
             }
-            (ChangeKind::Entry, None) if may(self, who, place) => {
-                self.arrive(who, place, draw)?;
-                self.happen(who, place, reason, None);
-                true
-            }
+            (ChangeKind::Entry, None) => self.enter_anew(who, place, reason, draw, may)?,
             (ChangeKind::Entry, _) | (_, None) => false,
-            (kind, Some(home)) if may(self, who, home) => {
+            (kind, Some(home)) if may.change(self, who, home) => {
                 self.change_at_home(who, home, reason, kind, draw)?;
                 true
             }
@@ -267,15 +378,36 @@ impl Nation {
         Ok(done.then_some(reason))
     }
 
-    /// A mover's former changes must be known everywhere, whichever place made them.
-    fn everything_told(
-        &self,
+    /// Somebody who stands nowhere is entered: from where the deletion is recorded, if elsewhere.
+    fn enter_anew(
+        &mut self,
         who: usize,
-        home: Place,
-        may: &dyn Fn(&Self, usize, Place) -> bool,
-    ) -> bool {
+        place: Place,
+        reason: ChangeReason,
+        draw: &mut Draw,
+        may: &May<'_>,
+    ) -> Result<bool, SwarmError> {
+        let left = self.persons.get(who).and_then(|person| person.left);
+        let former = left.filter(|left| *left != place);
+        // Nobody releases whoever was deleted ex officio: the deletion must be known by then.
+        let known = if former.is_some() {
+            may.change(self, who, place)
+        } else {
+            (may.settled)(self, who, place)
+        };
+        if !known {
+            return Ok(false);
+        }
+        self.arrive(who, place, draw)?;
+        let reason = if former.is_some() { ChangeReason::MovedIn } else { reason };
+        self.happens(who, place, (reason, former), None);
+        Ok(true)
+    }
+
+    /// A mover's former changes must be known everywhere, whichever place made them.
+    fn everything_told(&self, who: usize, home: Place, may: &May<'_>) -> bool {
         let elsewhere = MUNICIPALITIES.into_iter().find(|place| *place != home);
-        elsewhere.is_some_and(|place| may(self, who, place))
+        elsewhere.is_some_and(|place| may.change(self, who, place))
     }
 
     fn birth(&mut self, place: Place, draw: &mut Draw) -> Result<bool, SwarmError> {
@@ -290,14 +422,13 @@ impl Nation {
             municipality: home,
             other_names: law::people::OtherNames::default(),
         };
-        let codes = vec![record.code];
-        self.persons.push(Person { codes, deeds: Vec::new(), home: None, record, dead: false });
+        self.persons.push(Person::new(record));
         self.happen(self.persons.len() - 1, place, ChangeReason::Born, None);
         Ok(true)
     }
 
-    /// 転出 and 転入: two municipalities, two notices, no order between them. The planned day of moving
-    /// out may be later than the day of moving in (令30条の5: 転出の予定年月日).
+    /// 転出 and 転入: two municipalities, two filings, in either order. The planned day of moving out
+    /// may be later than the day of moving in (令30条の5: 転出の予定年月日).
     fn move_between(
         &mut self,
         who: usize,
@@ -305,21 +436,49 @@ impl Nation {
         to: Place,
         draw: &mut Draw,
     ) -> Result<(), SwarmError> {
-        let planned_later = self.restless && draw.permille(400);
         let stood = self.persons.get(who).map(|person| person.record.clone());
-        if !planned_later {
+        let late = draw.permille(LATE_PERMILLE);
+        if !late {
             self.happen(who, from, ChangeReason::MovedOut, None);
         }
         self.arrive(who, to, draw)?;
-        self.happen(who, to, ChangeReason::MovedIn, None);
-        if planned_later && let (Some(stood), Some(person)) = (stood, self.persons.get_mut(who)) {
-            let stands = std::mem::replace(&mut person.record, stood);
-            self.happen(who, from, ChangeReason::MovedOut, None);
-            if let Some(person) = self.persons.get_mut(who) {
-                person.record = stands;
-            }
+        self.happens(who, to, (ChangeReason::MovedIn, Some(from)), None);
+        if late && let (Some(record), Some(person)) = (stood, self.persons.get_mut(who)) {
+            person.leaving = true;
+            let before = self.deeds.len().saturating_sub(1);
+            self.late.push(Late { who, from, record, before });
         }
         Ok(())
+    }
+
+    /// The oldest moving-out that was forgotten is filed at last.
+    fn file_late(&mut self) {
+        if self.late.is_empty() {
+            return;
+        }
+        let Late { who, from, record, before } = self.late.remove(0);
+        let Some(person) = self.persons.get_mut(who) else { return };
+        let stands = std::mem::replace(&mut person.record, record);
+        let happened = self.deeds.len();
+        self.happen(who, from, ChangeReason::MovedOut, None);
+        let happened = self.deeds.len() > happened;
+        let Some(person) = self.persons.get_mut(who) else { return };
+        person.record = stands;
+        person.leaving = false;
+        // Filed last, and yet what it tells of came before the moving-in.
+        let moved_in = person.deeds.iter().position(|nth| *nth == before);
+        if let (true, Some(place)) = (happened, moved_in)
+            && let Some(nth) = person.deeds.pop()
+        {
+            person.deeds.insert(place, nth);
+        }
+    }
+
+    /// Nobody forgets anything any more.
+    pub(super) fn file_all(&mut self) {
+        while !self.late.is_empty() {
+            self.file_late();
+        }
     }
 
     /// The record as the new municipality writes it.
@@ -372,6 +531,70 @@ impl Nation {
         }
         self.happen(who, home, reason, previous);
         Ok(())
+    }
+
+    /// Somebody files what is not true: a moving-in of a person with a wrong date of birth, which
+    /// nobody will release, or an entry of a neighbour's resident without anybody's word.
+    pub(super) fn err(
+        &mut self,
+        draw: &mut Draw,
+        settled: &dyn Fn(&Self, usize, Place) -> bool,
+    ) -> Option<usize> {
+        let count = u32::try_from(self.persons.len()).unwrap_or(u32::MAX);
+        let who = usize::try_from(draw.below(count)).unwrap_or(0);
+        let place = *draw.pick(&MUNICIPALITIES)?;
+        let entry = draw.permille(400);
+        let today = self.today()?;
+        let known = settled(self, who, place);
+        let never_there = self.deeds_at(who, &[place]).is_empty();
+        let person = self.persons.get_mut(who)?;
+        let home = person.home.filter(|home| *home != place)?;
+        if !never_there || person.frozen || person.leaving || person.barred.contains(&place) {
+            return None;
+        }
+        let mut record = person.record.clone();
+        record.municipality = municipality(place)?;
+        let mut former = None;
+        if entry {
+            let neighbours = (home > 4) == (place > 4);
+            if !known || !neighbours {
+                return None;
+            }
+            person.frozen = true;
+        } else {
+            record.items.birth = BirthDate::parse("1901-01-01").ok()?;
+            former = municipality(home);
+        }
+        person.barred.push(place);
+        let notice = ChangeNotice {
+            reason: ChangeReason::MovedIn,
+            changed_on: today,
+            record,
+            previous_code: None,
+            foreign: false,
+        };
+        let row = FeedRow { row: 1, sequence: None, notice, former_municipality: former };
+        self.wrong.push(Wrong { who, place, row, answered: false });
+        Some(self.wrong.len() - 1)
+    }
+
+    /// Whether a filing that is not true lies at this place under this code.
+    pub(super) fn lies_wrong(&self, place: Place, code: &RecordCode) -> bool {
+        let here = |wrong: &&Wrong| wrong.place == place && !wrong.is_entry();
+        self.wrong.iter().filter(here).any(|wrong| wrong.row.notice.record.code == *code)
+    }
+
+    /// Whether this place entered this person on its own word.
+    pub(super) fn entered_wrongly(&self, who: usize, place: Place) -> bool {
+        self.wrong.iter().any(|wrong| (wrong.who, wrong.place) == (who, place) && wrong.is_entry())
+    }
+
+    /// Whether an earlier change of the same person is still to be told to this server.
+    pub(super) fn is_behind(&self, place: Place, nth: usize) -> bool {
+        let of = |nth: &usize| self.deeds.get(*nth).map(|deed| deed.person);
+        let waiting = self.registers.get(&place).map(|register| &register.waiting);
+        let mut before = waiting.into_iter().flatten().take_while(|waits| **waits != nth);
+        before.any(|waits| of(waits) == of(&nth))
     }
 
     /// The deeds of a person at one place, in order.

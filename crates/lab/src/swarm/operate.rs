@@ -9,7 +9,7 @@ use super::check::{Asked, Violation};
 use super::country::{MUNICIPALITIES, Place, card_name_of};
 use super::keys::card_key;
 use super::load::{compose, wrong_row};
-use super::nation::FEED_BATCH_ROWS;
+use super::nation::{FEED_BATCH_ROWS, May, Nation, municipality};
 use super::station::Caller;
 use super::world::{Event, World};
 
@@ -29,10 +29,12 @@ impl World {
             return Ok(());
         }
         let pause = u64::from(40 + self.draws.load.below(260));
+        let pause = self.pace(pause);
         self.at(pause, Event::Act);
         match self.draws.load.below(100) {
             0..45 => self.somebody_changes(),
-            45..90 => self.somebody_asks(),
+            45..87 => self.somebody_asks(),
+            87..90 => self.somebody_errs(),
             90..95 => self.somebody_repeats(),
             _ => self.wrong_row_is_fed(),
         }
@@ -40,9 +42,9 @@ impl World {
 
     fn somebody_changes(&mut self) -> Result<(), Violation> {
         let (checker, restless) = (&self.checker, self.options.restless);
-        let may = |nation: &super::nation::Nation, who: usize, place: Place| {
-            restless || checker.settled(nation, who, place)
-        };
+        let settled =
+            |nation: &Nation, who: usize, place: Place| checker.settled(nation, who, place);
+        let may = May { restless, settled: &settled };
         match self.nation.live(&mut self.draws.load, &may) {
             Ok(Some(reason)) => {
                 let reason = reason.key();
@@ -55,6 +57,52 @@ impl World {
             self.feed(place)?;
         }
         Ok(())
+    }
+
+    /// Somebody files what is not true.
+    fn somebody_errs(&mut self) -> Result<(), Violation> {
+        let checker = &self.checker;
+        let settled =
+            |nation: &Nation, who: usize, place: Place| checker.settled(nation, who, place);
+        match self.nation.err(&mut self.draws.load, &settled) {
+            Some(nth) => self.file_wrong(nth),
+            None => Ok(()),
+        }
+    }
+
+    /// Sent until it is answered, as any other row.
+    pub(super) fn file_wrong(&mut self, nth: usize) -> Result<(), Violation> {
+        let Some(wrong) = self.nation.wrong.get(nth) else { return Ok(()) };
+        let (place, rows) = (wrong.place, vec![wrong.row.clone()]);
+        let call = self.number();
+        self.erring.insert(call, nth);
+        let request = Request::Feed(FeedBatch { rows });
+        self.send(Caller::Register { place, call }, place, request, CALL_PATIENCE_MS)
+    }
+
+    fn wrong_is_taken(
+        &mut self,
+        nth: usize,
+        outcome: Result<Reply, CallFailure>,
+    ) -> Result<(), Violation> {
+        let Some(wrong) = self.nation.wrong.get_mut(nth) else { return Ok(()) };
+        let Ok(Reply::FeedResult(results)) = outcome else {
+            let again = self.pace(500);
+            self.at(again, Event::Err(nth));
+            return Ok(());
+        };
+        wrong.answered = true;
+        let [result] = &results[..] else { return Ok(()) };
+        let right = match &result.outcome {
+            FeedVerdict::Waiting => !wrong.is_entry(),
+            FeedVerdict::Accepted { .. } | FeedVerdict::Duplicate => wrong.is_entry(),
+            FeedVerdict::Rejected { .. } => false,
+        };
+        if right {
+            return Ok(());
+        }
+        let (place, outcome) = (wrong.place, &result.outcome);
+        Err(Violation::new("feed", format!("place {place} answers a wrong filing {outcome:?}")))
     }
 
     fn somebody_asks(&mut self) -> Result<(), Violation> {
@@ -129,8 +177,10 @@ impl World {
         let mut batch = Vec::with_capacity(rows.len());
         for (row, nth) in (1_u32..).zip(&rows) {
             if let Some(deed) = self.nation.deeds.get(*nth) {
-                let (sequence, notice) = (Some(deed.sequence), deed.notice.clone());
-                batch.push(FeedRow { row, sequence, notice, former_municipality: None });
+                let sequence = (!deed.renumbered).then_some(deed.sequence);
+                let former_municipality = deed.former.and_then(municipality);
+                let notice = deed.notice.clone();
+                batch.push(FeedRow { row, sequence, notice, former_municipality });
             }
         }
         self.feeding.insert(call, rows);
@@ -144,7 +194,7 @@ impl World {
         let Some(notice) = wrong_row(&self.nation, place, &mut self.draws.load) else {
             return Ok(());
         };
-        if super::nation::municipality(place) == Some(notice.record.municipality) {
+        if municipality(place) == Some(notice.record.municipality) {
             return Ok(());
         }
         let call = self.number();
@@ -159,6 +209,9 @@ impl World {
         call: u64,
         outcome: Result<Reply, CallFailure>,
     ) -> Result<(), Violation> {
+        if let Some(nth) = self.erring.remove(&call) {
+            return self.wrong_is_taken(nth, outcome);
+        }
         let Some(rows) = self.feeding.remove(&call) else {
             return wrong_row_refused(place, outcome);
         };
@@ -167,6 +220,7 @@ impl World {
         }
         let Ok(Reply::FeedResult(results)) = outcome else {
             let again = u64::from(100 + self.draws.load.below(900));
+            let again = self.pace(again);
             self.at(again, Event::Feed(place));
             return Ok(());
         };
@@ -175,20 +229,51 @@ impl World {
                 format!("place {place}: {} outcomes for {} rows", results.len(), rows.len());
             return Err(Violation::new("feed", detail));
         }
+        let mut later = false;
         for (nth, result) in rows.iter().zip(&results) {
-            if let FeedVerdict::Rejected { column, rule, .. } = &result.outcome {
+            later |= !self.row_is_taken(place, *nth, &result.outcome)?;
+        }
+        if later {
+            let again = self.pace(400);
+            self.at(again, Event::Feed(place));
+            return Ok(());
+        }
+        self.feed(place)
+    }
+
+    /// `false`: the row was sent back and goes again later.
+    fn row_is_taken(
+        &mut self,
+        place: Place,
+        nth: usize,
+        outcome: &FeedVerdict,
+    ) -> Result<bool, Violation> {
+        let behind = self.nation.is_behind(place, nth);
+        let Some(deed) = self.nation.deeds.get_mut(nth) else { return Ok(true) };
+        match outcome {
+            FeedVerdict::Rejected { column, rule, .. } => {
+                // What the register is told to send again once the moving-in is through.
+                if behind || matches!(rule.as_str(), "moving-in-waits" | "sequence-passed") {
+                    deed.renumbered = true;
+                    return Ok(false);
+                }
                 let detail = format!("place {place} rejects a true row: {column}, {rule}");
                 return Err(Violation::new("feed", detail));
             }
-            if let Some(deed) = self.nation.deeds.get_mut(*nth) {
+            FeedVerdict::Waiting if deed.former.is_none() => {
+                let detail = format!("place {place} lets wait what nobody has to release");
+                return Err(Violation::new("feed", detail));
+            }
+            FeedVerdict::Waiting => {}
+            FeedVerdict::Accepted { .. } | FeedVerdict::Duplicate => {
                 deed.acknowledged = true;
                 self.checker.accepted(place, deed)?;
             }
-            if let Some(register) = self.nation.registers.get_mut(&place) {
-                register.waiting.retain(|waiting| waiting != nth);
-            }
         }
-        self.feed(place)
+        if let Some(register) = self.nation.registers.get_mut(&place) {
+            register.waiting.retain(|waiting| *waiting != nth);
+        }
+        Ok(true)
     }
 }
 

@@ -3,21 +3,23 @@
 
 use std::collections::VecDeque;
 
+use law::time::Timestamp;
 use ledger::receipt::Receipt;
 use node::machine::{CallFailure, Input, Ticket};
 use node::outbox::{OutgoingCall, OutgoingReply, Parts, SignRequest};
-use node::ports::{Counter, Recorded, Store, Write};
+use node::ports::{Counter, Recorded, Space, Store, Write};
 use store::Publish;
 use token::KeyName;
-use wire::{Reply, Request};
+use wire::{NodeId, RelayedNotice, ReleaseBody, Reply, Request, SignedRelease};
 
 use super::check::Violation;
-use super::country::{CENTER, Place};
+use super::country::{CENTER, PREFECTURES, Place};
 use super::keys::node_key;
+use super::nation::municipality;
 use super::network::{self, Fate};
 use super::plant::Plant;
 use super::station::Caller;
-use super::world::{Event, World};
+use super::world::{Event, START, World};
 
 /// Ticks between two signed checkpoints: about one a second.
 const TICKS_PER_CHECKPOINT: u64 = 5;
@@ -55,7 +57,12 @@ impl World {
 
     /// Put a step's effects into the open group, or let them out at once if they need none.
     fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
-        let Parts { writes, entries, replies, calls, signatures, draws, .. } = parts;
+        let Parts { mut writes, entries, replies, calls, signatures, draws, .. } = parts;
+        if let Some(plant) = self.options.plant {
+            let put_aside = |w: &Write| matches!(w, Write::PutFact { space: Space::SetAside, .. });
+            let aside = writes.iter().any(put_aside);
+            writes.retain(|write| !plant.loses(place, write, aside));
+        }
         for wanted in draws {
             let mut bytes = vec![0; wanted.bytes];
             self.draws.entropy.fill(&mut bytes);
@@ -211,7 +218,27 @@ impl World {
         if self.options.plant == Some(Plant::OrderSwapped) {
             swap_two(&mut request);
         }
+        if self.options.plant == Some(Plant::EntryUnreleased) && PREFECTURES.contains(&to) {
+            self.release_falsely(at, &mut request);
+        }
         self.hand(to, Input::Request { from, ticket: Ticket(ticket), request })
+    }
+
+    /// [`Plant::EntryUnreleased`]: the prefecture takes the sender's word for the former
+    /// municipality's.
+    fn release_falsely(&self, at: u64, request: &mut Request) {
+        let Request::Notices(batch) = request else { return };
+        for row in &mut batch.notices {
+            let code = row.notice.record.code;
+            let person = self.nation.persons.iter().find(|person| person.codes.contains(&code));
+            let home = person.and_then(|person| person.home);
+            if row.release.is_none()
+                && row.notice.reason == law::change::ChangeReason::MovedIn
+                && let Some(home) = home
+            {
+                row.release = false_release(home, row, at);
+            }
+        }
     }
 
     /// A reply leaves a place.
@@ -225,6 +252,9 @@ impl World {
             std::mem::swap(&mut answer.persons, &mut self.last_persons);
         }
         self.checker.leaves(place, ticket.0, &reply)?;
+        if let (Reply::MoveReleased(release), Some(station)) = (&reply, self.stations.get(place)) {
+            self.checker.releases(place, release, station.store.reads())?;
+        }
         let (at, kind, number) = (self.now_ms, reply.kind(), ticket.0);
         self.trace.line(at, format_args!("place {place} replies {kind} to {number}"));
         let reply = network::reply(reply)?;
@@ -289,6 +319,17 @@ fn leaves_early(plant: Option<Plant>, reply: &Reply) -> bool {
         Some(Plant::AcknowledgeBeforeCommit) => matches!(reply, Reply::NoticeAck { .. }),
         _ => false,
     }
+}
+
+fn false_release(home: Place, row: &RelayedNotice, at: u64) -> Option<SignedRelease> {
+    let (from, to) = (municipality(home)?, row.municipality);
+    let released_at = Timestamp(START.0 + at);
+    let left_on = row.notice.changed_on;
+    let body = ReleaseBody { code: row.notice.record.code, from, to, left_on, released_at };
+    let body = body.encode().ok()?;
+    let key = node_key(&NodeId::municipality(&from))?;
+    let signature = key.sign(&SignedRelease::signing_bytes(&body))?;
+    Some(SignedRelease { body, signature, public_key: key.public() })
 }
 
 /// Swap two changes of one person within a batch, if there are two.

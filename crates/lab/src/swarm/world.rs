@@ -8,7 +8,7 @@ use node::ports::{Reads, Store};
 use node::terminal::{Prepared, Terminal};
 use wire::{Reply, Request};
 
-use super::check::{Checker, Violation, at_rest};
+use super::check::{self, Checker, Violation, at_rest};
 use super::country::{
     CARD_AFFAIRS_COUNT, CENTER, Country, MUNICIPALITIES, PREFECTURES, Place, country,
 };
@@ -23,13 +23,22 @@ use crate::draw::{Draw, SeedLabel};
 const SEED_LABEL: SeedLabel = *b"jukinet swarm/1\0\0\0\0\0\0\0\0\0";
 
 /// 2026-11-22T00:00:00Z.
-const START: Timestamp = Timestamp(1_795_305_600_000);
+pub(super) const START: Timestamp = Timestamp(1_795_305_600_000);
 
 /// How often a machine is told that time passes; below `node::machine::TICK_MS_MAX`.
 const TICK_EVERY_MS: u64 = 200;
 
 /// After the storm, the network must be at rest within this time.
-const REST_WITHIN_MS: u64 = 90_000;
+/// A claim that was refused for long is repeated after up to five minutes.
+const REST_WITHIN_MS: u64 = 420_000;
+
+/// When a tier goes out, and for how long: 72 hours.
+const OUTAGE_AFTER_MS: u64 = 4_000;
+const OUTAGE_MS: u64 = 72 * 3_600_000;
+
+/// Meanwhile everybody acts so much more rarely, and time is told so often.
+const SLOWER_TIMES: u64 = 3_000;
+const TICK_SLOW_MS: u64 = 300_000;
 
 /// It is at rest when it has looked so for this long.
 const REST_FOR_MS: u64 = 4_000;
@@ -77,6 +86,10 @@ pub(super) enum Event {
     Act,
     /// A register tells its server what is waiting.
     Feed(Place),
+    /// What is not true is filed, or filed once more.
+    Err(usize),
+    /// A tier goes out for three days.
+    Outage(Place),
 }
 
 /// The seed's independent streams.
@@ -108,6 +121,10 @@ pub(super) struct World {
     pub(super) outstanding: BTreeSet<Caller>,
     pub(super) asking: BTreeMap<u64, Prepared>,
     pub(super) feeding: BTreeMap<u64, Vec<usize>>,
+    /// Wrong filings that wait for their answer.
+    pub(super) erring: BTreeMap<u64, usize>,
+    /// A tier is out for days: everybody takes their time.
+    slow: bool,
     pub(super) next_number: u64,
     pub(super) agreed: bool,
     pub(super) storm: bool,
@@ -136,7 +153,7 @@ impl World {
             let terminal = Terminal::new(name.map_err(|_| SwarmError::Country)?, site.organ);
             terminals.insert(place, terminal);
         }
-        let nation = Nation::new(options.restless, &mut load)?;
+        let nation = Nation::new(&mut load)?;
         let mut world = Self {
             options,
             country,
@@ -159,6 +176,8 @@ impl World {
             outstanding: BTreeSet::new(),
             asking: BTreeMap::new(),
             feeding: BTreeMap::new(),
+            erring: BTreeMap::new(),
+            slow: false,
             next_number: 0,
             agreed,
             storm: true,
@@ -181,6 +200,14 @@ impl World {
         self.at(1_500, Event::Act);
         self.plan_fault(Event::Crash(0));
         self.plan_fault(Event::Part);
+        if let Some(place) = self.options.outage {
+            self.at(OUTAGE_AFTER_MS, Event::Outage(place));
+        }
+    }
+
+    /// As long as `ms` is on most days; much longer while a tier is out for days.
+    pub(super) fn pace(&self, ms: u64) -> u64 {
+        if self.slow { ms * SLOWER_TIMES } else { ms }
     }
 
     /// Something happens `after_ms` from now.
@@ -208,6 +235,7 @@ impl World {
             return;
         }
         let after = u64::from(mean / 2 + self.draws.faults.below(mean));
+        let after = self.pace(after);
         let event = match kind {
             Event::Crash(_) => {
                 let count = u32::try_from(self.stations.len()).unwrap_or(1);
@@ -220,7 +248,8 @@ impl World {
 
     /// The storm, then the rest.
     pub(super) fn live(&mut self) -> Result<(), Violation> {
-        while self.steps < self.options.steps {
+        let outage = self.options.outage.map_or(0, |_| OUTAGE_AFTER_MS + OUTAGE_MS + 1);
+        while self.steps < self.options.steps || self.now_ms < outage {
             self.step()?;
         }
         self.calm_down();
@@ -280,6 +309,8 @@ impl World {
                 Ok(())
             }
             Event::Act => self.act(),
+            Event::Err(nth) => self.file_wrong(nth),
+            Event::Outage(place) => self.outage(place),
             Event::Feed(place) => self.feed(place),
         }
     }
@@ -293,7 +324,8 @@ impl World {
         if !self.is_up(place, incarnation) {
             return Ok(());
         }
-        self.at(TICK_EVERY_MS, Event::Tick { place, incarnation });
+        let every = if self.slow { TICK_SLOW_MS } else { TICK_EVERY_MS };
+        self.at(every, Event::Tick { place, incarnation });
         self.publish(place)?;
         self.hand(place, Input::Tick)
     }
@@ -311,11 +343,23 @@ impl World {
         self.at(until, Event::Join);
     }
 
+    /// The tier of this place goes out for 72 hours. The others live on, more slowly.
+    fn outage(&mut self, place: Place) -> Result<(), Violation> {
+        self.slow = true;
+        self.trace.line(self.now_ms, format_args!("place {place} is out for days"));
+        self.power_off(place, OUTAGE_MS)
+    }
+
     fn crash(&mut self, place: Place) -> Result<(), Violation> {
         if !self.storm {
             return Ok(());
         }
         self.plan_fault(Event::Crash(0));
+        let down = u64::from(50 + self.draws.faults.below(5_000));
+        self.power_off(place, down)
+    }
+
+    fn power_off(&mut self, place: Place, down: u64) -> Result<(), Violation> {
         let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_some()) else {
             return Ok(());
         };
@@ -330,12 +374,15 @@ impl World {
                 self.at(1, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
             }
         }
-        let down = u64::from(50 + self.draws.faults.below(5_000));
         self.at(down, Event::Restart(place));
         Ok(())
     }
 
     fn restart(&mut self, place: Place) -> Result<(), Violation> {
+        let out = self.slow && self.options.outage == Some(place);
+        if out && self.now_ms < OUTAGE_AFTER_MS + OUTAGE_MS {
+            return Ok(());
+        }
         let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_none()) else {
             return Ok(());
         };
@@ -345,6 +392,7 @@ impl World {
         if self.options.plant == Some(Plant::LyingDisk) && place == CENTER {
             station.store.set_commits(store::model::Commits::Lying);
         }
+        self.slow &= self.options.outage != Some(place);
         self.trace.line(self.now_ms, format_args!("place {place} is up again"));
         self.at(1, Event::Tick { place, incarnation });
         Ok(())
@@ -353,6 +401,16 @@ impl World {
     /// The storm ends: nothing new is asked, everybody is up, the network is whole.
     fn calm_down(&mut self) {
         self.storm = false;
+        self.slow = false;
+        self.nation.file_all();
+        for place in MUNICIPALITIES {
+            self.at(5, Event::Feed(place));
+        }
+        for nth in 0..self.nation.wrong.len() {
+            if self.nation.wrong.get(nth).is_some_and(|wrong| !wrong.answered) {
+                self.at(5, Event::Err(nth));
+            }
+        }
         self.network.weather = Weather::calm();
         self.network.cut_off.clear();
         self.trace.line(self.now_ms, format_args!("the storm is over"));
@@ -369,7 +427,19 @@ impl World {
 
     fn rests(&self) -> bool {
         let told = self.nation.registers.values().all(|register| register.waiting.is_empty());
-        told && self.asking.is_empty() && self.queues().into_iter().all(|(a, b)| self.empty(a, b))
+        let answered = self.nation.wrong.iter().all(|wrong| wrong.answered);
+        let arrived = (CENTER..7).all(|place| self.arrived(place));
+        told && answered
+            && arrived
+            && self.asking.is_empty()
+            && self.queues().into_iter().all(|(a, b)| self.empty(a, b))
+    }
+
+    /// Nobody is on the way into this place, but for those whom nobody will ever release.
+    fn arrived(&self, place: Place) -> bool {
+        let Some(station) = self.stations.get(place) else { return false };
+        let waiting = check::on_the_way(station.store.reads());
+        waiting.is_ok_and(|codes| codes.iter().all(|code| self.nation.lies_wrong(place, code)))
     }
 
     fn empty(&self, from: Place, to: Place) -> bool {
@@ -387,7 +457,11 @@ impl World {
             self.queues().into_iter().filter(|(from, to)| !self.empty(*from, *to)).collect();
         let told = self.nation.registers.values().map(|register| register.waiting.len());
         let (asking, told) = (self.asking.len(), told.sum::<usize>());
-        format!("{asking} inquiries open, {told} rows not told, queues not empty: {queues:?}")
+        let waiting: Vec<_> = (CENTER..7).filter(|place| !self.arrived(*place)).collect();
+        format!(
+            "{asking} inquiries open, {told} rows not told, queues not empty: {queues:?}, \
+             movers wait at: {waiting:?}"
+        )
     }
 
     pub(super) fn finish(self, seed: u64, violation: Option<Violation>) -> Outcome {

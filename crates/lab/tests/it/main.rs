@@ -5,6 +5,8 @@ mod command;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod population;
 #[cfg(test)]
 mod swarm;

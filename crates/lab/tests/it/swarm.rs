@@ -45,8 +45,25 @@ fn the_rules_hold_for_restless_people() {
     }
 }
 
+/// Three days without a tier, whichever: everything that happened meanwhile arrives, once.
+#[test]
+fn three_days_without_a_tier_are_drained() {
+    for (place, seeds) in [(0, 0..1), (1, 1..2), (3, 2..3)] {
+        for seed in seeds {
+            let options = Options { steps: 2_500, outage: Some(place), ..Options::default() };
+            let outcome = run(seed, &options).unwrap();
+            let last = outcome.last.join("\n");
+            assert_eq!(outcome.violation, None, "place {place} out, seed {seed}:\n{last}");
+            assert!(outcome.virtual_ms > 72 * 3_600_000);
+            assert!(outcome.counts.notices > 100, "{:?}", outcome.counts);
+        }
+    }
+}
+
 fn found_by(plant: Plant) -> (u64, &'static str) {
-    let options = Options { plant: Some(plant), ..Options::default() };
+    // Only among restless people does a notice come before the one before it.
+    let restless = plant == Plant::EarlyDropped;
+    let options = Options { plant: Some(plant), restless, ..Options::default() };
     for seed in 0..SEEDS_PER_PLANT_MAX {
         if let Some(violation) = run(seed, &options).unwrap().violation {
             return (seed, violation.rule);
@@ -67,6 +84,10 @@ fn every_planted_fault_is_found() {
             Plant::LyingDisk => &["durable-record"],
             Plant::OtherAnswer => &["scan"],
             Plant::CardOverreach => &["permit"],
+            Plant::ReleaseTwice => &["released-once"],
+            Plant::EntryUnreleased => &["set-aside", "tiers-agree", "notice-source"],
+            Plant::EarlyDropped => &["tiers-agree", "notice-order"],
+            Plant::SetAsideStops => &["comes-to-rest", "notice-exactly-once", "notice-order"],
         };
         assert!(wanted.contains(&rule), "{plant:?} was found at seed {seed} by {rule}");
         println!("{plant:?}: seed {seed}, {rule}");

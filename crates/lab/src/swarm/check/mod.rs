@@ -4,6 +4,7 @@
 //! `nation`; indexes, permits, queues and sequence counters are nobody's witnesses here.
 
 mod answers;
+mod moves;
 mod notices;
 mod plain;
 mod quiet;
@@ -18,6 +19,7 @@ use node::ports::Reads;
 use super::country::Place;
 use super::nation::Nation;
 
+pub(super) use moves::on_the_way;
 pub(super) use plain::{hyphenated, plain_name};
 pub(super) use quiet::at_rest;
 
@@ -79,6 +81,8 @@ pub struct Counts {
     pub unavailable: u64,
     pub crashes: u64,
     pub partitions: u64,
+    /// Releases that left a municipality.
+    pub releases: u64,
 }
 
 /// Everything the checkers remember.
@@ -96,6 +100,8 @@ pub(super) struct Checker {
     released: BTreeMap<[u8; 32], Vec<String>>,
     /// Days of the changes of a person at a place, as last seen there durably.
     lives: BTreeMap<(Place, usize), Vec<Date>>,
+    /// Municipalities that durably hold a person as current.
+    standing: BTreeMap<usize, BTreeSet<Place>>,
     pub(super) counts: Counts,
 }
 

@@ -68,7 +68,11 @@ impl Checker {
         who: usize,
     ) -> Result<(), Violation> {
         let Some(person) = nation.persons.get(who) else { return Ok(()) };
+        if nation.entered_wrongly(who, place) {
+            return Ok(());
+        }
         let held = rows(store, &person.codes)?;
+        self.stands_once(place, who, present(&held) > 0, nation)?;
         let days = life(&held, store)?;
         let wrong = |rule, what: &str| {
             let here: Vec<String> = days.iter().map(ToString::to_string).collect();

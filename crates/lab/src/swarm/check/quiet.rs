@@ -5,6 +5,7 @@ use node::ports::Reads;
 
 use super::super::country::{CENTER, MUNICIPALITIES, PREFECTURES, Place};
 use super::super::nation::Nation;
+use super::moves::set_aside_rightly;
 use super::notices::{area, present, rows};
 use super::plain::line;
 use super::{Checker, Violation, unreadable};
@@ -20,8 +21,11 @@ pub(in super::super) fn at_rest<'s>(
         let Some(store) = store(place) else { continue };
         for who in 0..nation.persons.len() {
             checker.person_at(place, store, nation, who)?;
-            tier_agrees(place, store, nation, who)?;
+            if !nation.entered_wrongly(who, place) {
+                tier_agrees(place, store, nation, who)?;
+            }
         }
+        set_aside_rightly(place, store, nation, checker.restless)?;
     }
     disclosed_once(checker, store)
 }
