@@ -104,6 +104,57 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     Ok(())
 }
 
+/// As [`write_private`], and writes over what the file held: best effort, for a disk that writes
+/// where it is told to (SECURITY.md). Only under [`lock`]; read it with [`read_replaced`].
+///
+/// # Errors
+/// When the new content cannot be written; then the old stands.
+pub fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    // Of a run that was cut short.
+    overwrite(OpenOptions::new().write(true).open(PathBuf::from(draft)).ok());
+    // After the rename, through the file that was open before it: a crash in between must not
+    // leave neither old nor new.
+    let old = OpenOptions::new().write(true).open(path).ok();
+    write_private(path, bytes)?;
+    overwrite(old);
+    Ok(())
+}
+
+fn overwrite(file: Option<File>) {
+    let Some(mut file) = file else { return };
+    let length = file.metadata().map_or(0, |found| found.len()).min(FILE_BYTES_MAX);
+    let _ = std::io::copy(&mut std::io::repeat(0).take(length), &mut file);
+    let _ = file.sync_all();
+}
+
+/// Reads a file that [`replace_secret`] may replace meanwhile, whole and of one version.
+pub fn read_replaced(path: &Path, max: u64) -> Result<Vec<u8>, DiskError> {
+    loop {
+        let bytes = {
+            check_private(path)?;
+            let mut file = File::open(path).map_err(io(path, "open"))?;
+            let read = file.metadata().map_err(io(path, "look at"))?.ino();
+            let mut bytes = Vec::new();
+            (&mut file)
+                .take(max.saturating_add(1))
+                .read_to_end(&mut bytes)
+                .map_err(io(path, "read"))?;
+            // It is written over only after another has its name.
+            let now = fs::metadata(path).map_err(io(path, "look at"))?.ino();
+            (read == now).then_some(bytes)
+        };
+        match bytes {
+            Some(bytes) if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max => {
+                return Err(DiskError::TooLarge { path: path.to_path_buf(), max });
+            }
+            Some(bytes) => return Ok(bytes),
+            None => {}
+        }
+    }
+}
+
 /// Waits until no other process holds the lock beside this file, and holds it until dropped.
 pub fn lock(path: &Path) -> Result<File, DiskError> {
     let mut name = path.as_os_str().to_owned();
@@ -138,6 +189,27 @@ mod tests {
         assert_eq!(read_pin(&path).unwrap().as_str(), "123456");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read_pin(&path), Err(DiskError::Readable { .. })));
+    }
+
+    #[test]
+    fn what_a_replaced_secret_held_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.retention");
+        replace_secret(&path, b"the first key").unwrap();
+        let mut old = File::open(&path).unwrap();
+        write_private(&folder.path().join("a.retention.new"), b"of a crash").unwrap();
+        let mut draft = File::open(folder.path().join("a.retention.new")).unwrap();
+        replace_secret(&path, b"the second").unwrap();
+        let held = |file: &mut File| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            bytes
+        };
+        assert_eq!(held(&mut old), [0; 13], "same length, nothing of it");
+        // The same file as the draft: `write_private` takes it over.
+        assert_eq!(held(&mut draft), b"the second");
+        assert_eq!(read_replaced(&path, 99).unwrap(), b"the second");
+        assert!(matches!(read_replaced(&path, 9), Err(DiskError::TooLarge { max: 9, .. })));
     }
 
     #[test]

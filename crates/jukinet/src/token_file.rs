@@ -62,7 +62,8 @@ pub fn retention_path(token: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// The keys for terms of a sealed token, in a file that is replaced whole.
+/// The keys for terms of a sealed token, in a file that is replaced whole; the one before is
+/// written over, because a key destroyed since stands in it.
 struct FileShelf(PathBuf);
 
 impl RetentionShelf for FileShelf {
@@ -70,13 +71,13 @@ impl RetentionShelf for FileShelf {
         if !self.0.exists() {
             return Ok(None);
         }
-        disk::read_private(&self.0, RETENTION_FILE_BYTES_MAX)
+        disk::read_replaced(&self.0, RETENTION_FILE_BYTES_MAX)
             .map(Some)
             .map_err(|error| error.to_string())
     }
 
     fn keep(&self, sealed: &[u8]) -> Result<(), String> {
-        disk::write_private(&self.0, sealed).map_err(|error| error.to_string())
+        disk::replace_secret(&self.0, sealed).map_err(|error| error.to_string())
     }
 
     fn exclusively(&self) -> Result<Box<dyn std::any::Any>, String> {

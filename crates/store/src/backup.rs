@@ -10,6 +10,7 @@ use node::ports::StoreError;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
+use crate::places::RESIDENTS_NAME;
 use crate::schema::{self, Access, store_error};
 
 /// Pages copied between two reports of progress: 16 MiB of the usual size.
@@ -18,7 +19,17 @@ const PAGES_PER_STEP_COUNT: i32 = 4_096;
 /// How often a copy is tried again while another process holds the file.
 const BUSY_TRIES_COUNT_MAX: u32 = 100;
 
+/// What a copy holds by its own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Residents who stand.
+    pub residents: u64,
+    /// Entries of the own ledger.
+    pub entries: u64,
+}
+
 /// Copy the database at `from` into a new file `to`. `progress` hears pages done and pages in all.
+/// Says what the copy counts.
 ///
 /// # Errors
 /// When either file cannot be used, or the database stays busy.
@@ -26,7 +37,7 @@ pub fn copy_database(
     from: &Path,
     to: &Path,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), StoreError> {
+) -> Result<Copied, StoreError> {
     let source = schema::connect(from, Access::ReadOnly)?;
     crate::ledger_files::private_file(to).map_err(crate::ledger_files::io_error)?;
     let mut copy = Connection::open(to).map_err(store_error)?;
@@ -52,6 +63,20 @@ pub fn copy_database(
         }
     }
     source.execute_batch("COMMIT").map_err(store_error)?;
+    let number = |sql: &str, of: &[&str]| -> Result<u64, StoreError> {
+        let found = copy.query_row(sql, rusqlite::params_from_iter(of), |row| row.get(0));
+        found.map(schema::from_sql).map_err(store_error)
+    };
+    let copied = Copied {
+        residents: number(
+            "SELECT coalesce(max(value), 0) FROM counter WHERE name = ?1",
+            &[RESIDENTS_NAME],
+        )?,
+        entries: number("SELECT coalesce(max(idx) + 1, 0) FROM entry", &[])?,
+    };
     drop(copy);
-    std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(crate::ledger_files::io_error)
+    std::fs::File::open(to)
+        .and_then(|file| file.sync_all())
+        .map_err(crate::ledger_files::io_error)?;
+    Ok(copied)
 }

@@ -142,14 +142,6 @@ impl NodeStore {
     pub fn erased_before(&self) -> Month {
         on_either!(self, store => store.erased_before())
     }
-
-    /// After an older copy was put back: whatever the token can no longer open is expired and goes.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn drop_unreadable(&mut self, year: u32) -> Result<Erased, StoreError> {
-        on_either!(self, store => store.drop_unreadable(year))
-    }
 }
 
 impl Store for NodeStore {

@@ -260,6 +260,19 @@ impl Keyring {
             .transpose()
     }
 
+    /// Refuse a store that holds wrapped keys of terms beside a token that has not one key for a
+    /// term: nothing of it would open, and new rows would be joined to rows that nobody can read.
+    pub(crate) fn require_terms(&self, held: bool) -> Result<(), StoreError> {
+        if held && self.source.retention_names().map_err(key_error)?.is_empty() {
+            return Err(StoreError::Key(
+                "the token has none of the keys for terms under which this store is sealed: put \
+                 the node's own back (the file .retention beside a sealed token, or its device)"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Have the token destroy its keys for terms that are over: cohorts of erased months, and
     /// row epochs before `epoch` whose wrapped key is no longer kept. What stands in the tables
     /// says what is over, so that a run that was cut short is finished by the next one.
@@ -269,6 +282,7 @@ impl Keyring {
         epoch: u32,
     ) -> Result<usize, StoreError> {
         let (mut destroyed, erased_before) = (0, self.erased_before.get());
+        self.require_terms(table.named(&row_key_name(epoch)).map_err(from_read)?.is_some())?;
         for name in self.source.retention_names().map_err(key_error)? {
             let term = Term::parse(&name);
             let over = match term {
@@ -346,11 +360,11 @@ impl Term {
     }
 }
 
-fn cohort_term(month: Month) -> String {
+pub(crate) fn cohort_term(month: Month) -> String {
     format!("cohort-{month}")
 }
 
-fn row_term(epoch: u32) -> String {
+pub(crate) fn row_term(epoch: u32) -> String {
     format!("row-{epoch}")
 }
 
@@ -370,6 +384,15 @@ fn destroyed(term: &str) -> StoreError {
 #[expect(clippy::needless_pass_by_value, reason = "used as a map_err function")]
 fn key_error(error: KeyError) -> StoreError {
     StoreError::Key(error.to_string())
+}
+
+/// A key is not there though its term is not over: whoever destroyed it was not this node.
+pub(crate) fn not_ours(term: &str) -> StoreError {
+    StoreError::Key(format!(
+        "the token has no key {term}, whose term is not over: its keys for terms are not this \
+         node's of today; nothing was dropped. Put the node's own back (the file .retention beside \
+         a sealed token, or its device), move away what was restored, and restore again"
+    ))
 }
 
 /// A look-up that failed while writing.

@@ -10,13 +10,13 @@ use base64::prelude::BASE64_STANDARD;
 use ledger::LedgerFiles as _;
 use ledger::note::NoteSigner;
 use ledger::tile::addresses;
-use node::ports::Reads as _;
 use sha2::{Digest as _, Sha256};
 use store::backup::copy_database;
 use store::ledger_files::LedgerDirectory;
 
 use super::custody::BackupKey;
 use super::manifest::{Counts, FileEntry, Manifest};
+use super::scratch::{Scratch, copy_name};
 use super::vault::{BLOCK_BYTES_MAX, Vault};
 use super::{BackupError, hex, io};
 use crate::clock;
@@ -42,22 +42,23 @@ pub fn create(
     key: &BackupKey,
     folder: &Path,
     signer: &dyn NoteSigner,
-    counts: &Counts,
     progress: Progress<'_>,
 ) -> Result<Manifest, BackupError> {
     if node.store != StoreConfig::Sqlite {
         return Err(BackupError::Engine);
     }
+    let _scratch = Scratch::take(&node.data)?;
     let vault = Vault::new(folder);
     let mut made = Made { vault: &vault, key, written: 0, files: Vec::new() };
     let ledger = LedgerDirectory::new(&node.ledger);
     made.ledger(&ledger)?;
-    let aside = Aside(node.data.join(format!("backup-{}.tmp", hex(&crate::dice::array::<8>()))));
-    copy_database(&store_path(node), &aside.0, &mut |_, _| ())?;
+    let aside = Aside(node.data.join(copy_name(&hex(&crate::dice::array::<8>()))));
+    let copied = copy_database(&store_path(node), &aside.0, &mut |_, _| ())?;
     made.database(&aside.0, progress)?;
     let at = clock::now();
     let stamp: String = at.to_rfc3339().chars().filter(|c| !matches!(c, ':' | '.')).collect();
-    let sealed = serde_json::to_vec(counts).unwrap_or_default();
+    let counts = Counts { residents: copied.residents, entries: copied.entries };
+    let sealed = serde_json::to_vec(&counts).unwrap_or_default();
     let id = format!("{stamp}-{}", node.node.as_str());
     let manifest = Manifest {
         format: Manifest::format(),
@@ -180,17 +181,4 @@ impl Made<'_> {
 /// The second line of a checkpoint.
 fn checkpoint_size(note: &[u8]) -> Option<u64> {
     std::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
-}
-
-/// What a store counts.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn counts(store: &store::SqliteStore) -> Result<Counts, BackupError> {
-    let failed = |error: node::ports::ReadError| {
-        BackupError::Store(node::ports::StoreError::Io(error.to_string()))
-    };
-    let residents = store.residents_count().map_err(failed)?;
-    let entries = store.entries_count().map_err(failed)?;
-    Ok(Counts { residents, entries })
 }

@@ -14,6 +14,7 @@ pub mod create;
 pub mod custody;
 pub mod manifest;
 pub mod restore;
+pub mod scratch;
 pub mod vault;
 
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ pub enum BackupError {
     Store(#[from] StoreError),
     #[error(
         "this node's store is on PostgreSQL: back it up with the server's own tools and the \
-         ledger's             folder beside it (docs/operators.md)"
+         ledger's folder beside it (docs/operators.md)"
     )]
     Engine,
     #[error("the published ledger moved on faster than it could be read; try again")]

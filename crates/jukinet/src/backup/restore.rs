@@ -9,8 +9,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use law::time::Date;
+use node::ports::StoreError;
 use sha2::{Digest as _, Sha256};
-use store::{Erased, FsckReport, KeyError, KeySource, SqliteStore};
+use store::{Erased, FsckReport, KeyError, KeySource, Month, SqliteStore};
 use token::Token;
 use zeroize::Zeroizing;
 
@@ -19,7 +20,9 @@ use super::custody::OpeningKey;
 use super::manifest::{Counts, Manifest};
 use super::vault::Vault;
 use super::{BackupError, hex, io};
-use crate::runner::keys::StoreKeys;
+use crate::config::NodeConfig;
+use crate::runner::keys::{StoreKeys, origin};
+use crate::runner::sweep::{keep_from, regime};
 use crate::{dice, disk};
 
 /// What came of opening the restored store.
@@ -28,6 +31,30 @@ pub struct Opened {
     /// What was expired by now and is not there any more.
     pub dropped: Erased,
     pub report: FsckReport,
+    /// The year in which a copy was made of which residents may be over by now, at the latest.
+    pub over_in: u32,
+}
+
+impl Opened {
+    /// What the backup counted and the restored store does not have, though no term can have
+    /// ended since.
+    #[must_use]
+    pub fn missing(&self, manifest: &Manifest, counted: &Counts) -> Option<String> {
+        let (found, dropped) = (&self.report, self.dropped.residents);
+        if found.entries < counted.entries {
+            return Some(format!("{} entries, {} were there", found.entries, counted.entries));
+        }
+        let made = manifest.made_at.split('-').next().and_then(|year| year.parse::<u32>().ok());
+        let over = made.is_some_and(|made| made <= self.over_in);
+        let gone = if over { u64::try_from(dropped).unwrap_or(u64::MAX) } else { 0 };
+        (found.residents.saturating_add(gone) < counted.residents).then(|| {
+            format!(
+                "{} residents, {} were there: keys of their rows went with a year's renewal after \
+                 this backup; a later backup has them",
+                found.residents, counted.residents
+            )
+        })
+    }
 }
 
 /// Which backup: the id given, else the newest of this node.
@@ -75,8 +102,14 @@ pub fn write_files(
     places: &Places,
     progress: Progress<'_>,
 ) -> Result<(), BackupError> {
-    if places.database.exists() {
-        return Err(BackupError::Taken(places.database.clone()));
+    // A log beside the place belongs to another database, and SQLite would play it into this one.
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut beside = places.database.as_os_str().to_owned();
+        beside.push(end);
+        let beside = PathBuf::from(beside);
+        if beside.symlink_metadata().is_ok() {
+            return Err(BackupError::Taken(beside));
+        }
     }
     let vault = Vault::new(folder);
     let (all, mut done) = (manifest.bytes(), 0u64);
@@ -140,19 +173,32 @@ impl Places {
 /// Open the restored store, let go what has expired since, and check the rest.
 ///
 /// # Errors
-/// When the store does not open: with another token, or with a ledger ahead of it.
+/// When the store does not open: with another token, or with a ledger ahead of it; when the token
+/// lacks keys of terms that are not over, and then nothing goes.
 pub fn open(
     places: &Places,
-    origin: &str,
+    node: &NodeConfig,
     token: &Arc<dyn Token>,
     today: Date,
 ) -> Result<Opened, BackupError> {
     let keys = NothingDestroyed(StoreKeys(Arc::clone(token)));
     let mut fill = dice::fill;
-    let mut store = SqliteStore::open(&places.database, &places.ledger, &keys, origin, &mut fill)?;
-    let dropped = store.drop_unreadable(u32::from(today.year()))?;
+    let names = keys.retention_names().map_err(|error| StoreError::Key(error.to_string()))?;
+    let origin = origin(&node.node);
+    let mut store = SqliteStore::open(&places.database, &places.ledger, &keys, &origin, &mut fill)?;
+    let regime = regime(node, &store);
+    let before = latest(today, &names);
+    let dropped = store.drop_unreadable(before, keep_from(before.year(), regime))?;
     let report = store.fsck()?;
-    Ok(Opened { dropped, report })
+    let over_in = before.year().saturating_sub(u32::from(regime.shortest_years()));
+    Ok(Opened { dropped, report, over_in })
+}
+
+/// The month of today; a node that erased for a later day has begun the key of that year.
+fn latest(today: Date, names: &[String]) -> Month {
+    let year = |name: &String| name.strip_prefix("row-").and_then(|year| year.parse::<u16>().ok());
+    let newest = names.iter().filter_map(year).max().filter(|year| *year > today.year());
+    newest.and_then(|year| Month::new(year, 12)).unwrap_or_else(|| Month::of_date(today))
 }
 
 /// The node's token for an older copy of its store, which must not be what decides which of its
@@ -189,7 +235,7 @@ impl KeySource for NothingDestroyed {
     }
 
     fn retention_names(&self) -> Result<Vec<String>, KeyError> {
-        Ok(Vec::new())
+        self.0.retention_names()
     }
 
     fn share(&self) -> Arc<dyn KeySource + Send + Sync> {

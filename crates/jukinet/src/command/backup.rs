@@ -15,8 +15,9 @@ use crate::backup::create;
 use crate::backup::custody::{self, BackupKey, OpeningKey};
 use crate::backup::manifest::Manifest;
 use crate::backup::restore::{self, Opened, Places};
+use crate::backup::scratch::{DRILL_PREFIX, Scratch};
 use crate::config::{self, NodeConfig};
-use crate::runner::keys::{LedgerSigner, StoreKeys, origin};
+use crate::runner::keys::{LedgerSigner, StoreKeys};
 use crate::runner::process::store_path;
 use crate::talk::{Exit, Talk};
 use crate::{clock, disk, token_file};
@@ -184,12 +185,12 @@ fn make(args: &CreateArgs, talk: Talk) -> Result<Exit, Stopped> {
     let started = clock::monotonic();
     let key = BackupKey::read(&args.key).map_err(|error| failed(&error))?;
     let signer = LedgerSigner::new(&node.node, Arc::clone(&token)).map_err(|e| failed(&e))?;
+    // What this token does not open is not worth keeping.
     let store = SqliteStore::open_read_only(&store_path(&node), &node.ledger, &StoreKeys(token))
         .map_err(|error| failed(&error))?;
-    let counts = create::counts(&store).map_err(|error| failed(&error))?;
     drop(store);
     let bar = bar(talk);
-    let manifest = create::create(&node, &key, &args.to, &signer, &counts, &mut |done, all| {
+    let manifest = create::create(&node, &key, &args.to, &signer, &mut |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     })
@@ -275,14 +276,12 @@ fn open(
     bar.finish_and_clear();
     drop(key);
     let today = clock::now().date_in_japan();
-    let opened = restore::open(places, &origin(&node.node), token, today)
+    let opened = restore::open(places, node, token, today)
         .map_err(|error| (Exit::Defect, error.to_string()))?;
-    // Counted just before the copy was made; a running node may have added to it.
-    if opened.report.entries < counts.entries {
-        let why = format!("{} entries, {} were there", opened.report.entries, counts.entries);
-        return Err((Exit::Defect, why));
+    match opened.missing(&manifest, &counts) {
+        Some(why) => Err((Exit::Defect, why)),
+        None => Ok((manifest, opened)),
     }
-    Ok((manifest, opened))
 }
 
 /// A backup of somebody else, or signed by somebody else, is not put into this node's place.
@@ -312,8 +311,9 @@ fn drill(args: &OpenArgs, talk: Talk) -> Result<Exit, Stopped> {
     if args.to.is_some() {
         return Err((Exit::Usage, "a drill leaves nothing; use restore for --to".to_owned()));
     }
+    let _scratch = Scratch::take(&opened.node.data).map_err(|error| failed(&error))?;
     let folder = tempfile::Builder::new()
-        .prefix("jukinet-drill-")
+        .prefix(DRILL_PREFIX)
         .tempdir_in(&opened.node.data)
         .map_err(|error| failed(&error))?;
     let done = open(args, &opened, &Places::below(folder.path()), talk);

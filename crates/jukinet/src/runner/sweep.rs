@@ -48,9 +48,7 @@ impl Sweep {
     /// `regime` bounds how long a key of current rows may live.
     #[must_use]
     pub fn new(on: Date, regime: Regime) -> Self {
-        // A key that seals the rows of a year is given up before the first of them could be due.
-        let keep_from =
-            (u32::from(on.year()) + 2).saturating_sub(u32::from(regime.shortest_years()));
+        let keep_from = keep_from(u32::from(on.year()), regime);
         let before = Month::of_date(on);
         let (due, erased) = (Erased::default(), Erased::default());
         let phase = Phase::Count;
@@ -165,6 +163,13 @@ impl Sweep {
         store.apply(&[], &[NewEntry { id: EntryId(0), leaves: vec![leaf] }], &mut dice)?;
         store.commit()
     }
+}
+
+/// Keys of current rows of years before this one are given up in `year`: before the first of what
+/// they seal could be due.
+#[must_use]
+pub fn keep_from(year: u32, regime: Regime) -> u32 {
+    (year + 2).saturating_sub(u32::from(regime.shortest_years()))
 }
 
 /// Whose terms bound the keys of this node's rows.

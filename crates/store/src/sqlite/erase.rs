@@ -9,7 +9,10 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::SqliteStore;
 use crate::erased::{Erase, Erased};
-use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
+use crate::keyring::{
+    EXPIRY_EPOCH_MIN, KeyTable as _, cohort_term, epoch_of_expiry, expiry_in_epoch, from_read,
+    not_ours, row_key_name, row_term,
+};
 use crate::month::Month;
 use crate::places::{EPOCH_NAME, ERASED_BEFORE_NAME, RESIDENTS_NAME};
 use crate::row::ResidentRow;
@@ -74,6 +77,9 @@ impl Erase for SqliteStore {
     ) -> Result<bool, StoreError> {
         if self.row_epoch()? < year {
             self.begin_row_epoch(year)?;
+            // Its key at once, whether or not a row follows: the token then knows how late it is.
+            let epoch = self.row_epoch()?;
+            self.in_transaction(|store| store.keys.row_to_write(&store.db, epoch, &mut *dice))?;
         }
         let old = keep_from.min(self.row_epoch()?);
         let names = self.old_row_keys(old)?;
@@ -295,15 +301,51 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// After an older copy was put back: whatever the token can no longer open is expired, and
-    /// goes. Says how much that was.
+    /// Whether the token is one that ever had keys for what is kept here.
     ///
     /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn drop_unreadable(&mut self, year: u32) -> Result<Erased, StoreError> {
-        if self.keys.row(&self.db, self.row_epoch()?).map_err(from_read)?.is_none() {
-            self.begin_row_epoch(year.max(self.row_epoch()?.saturating_add(1)))?;
+    /// [`StoreError::Key`] when it has none at all.
+    pub(super) fn require_terms(&self) -> Result<(), StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM cohort)
+                   OR EXISTS (SELECT 1 FROM meta WHERE substr(name, 1, length(?1)) = ?1)";
+        let prefix = row_key_name(0);
+        let prefix = prefix.trim_end_matches('0');
+        let held = self.db.query_row(sql, [prefix], |row| row.get(0)).map_err(store_error)?;
+        self.keys.require_terms(held)
+    }
+
+    /// After an older copy was put back: whatever the token can no longer open is expired, and
+    /// goes. Says how much that was. Over may be months before `before` and current rows of years
+    /// before `keep_from`.
+    ///
+    /// # Errors
+    /// [`StoreError::Key`], and nothing goes, when something does not open whose term is not over;
+    /// as for a commit; refused while a group is open.
+    pub fn drop_unreadable(&mut self, before: Month, keep_from: u32) -> Result<Erased, StoreError> {
+        let (gone, closed) = self.unreadable()?;
+        let early = |month: Month| (month >= before).then(|| not_ours(&cohort_term(month)));
+        if let Some(why) = gone.iter().find_map(|month| early(Month::from_number(*month))) {
+            return Err(why);
         }
+        for epoch in &closed {
+            let why = match expiry_in_epoch(*epoch) {
+                Some(month) => early(month),
+                None => (*epoch >= keep_from).then(|| not_ours(&row_term(*epoch))),
+            };
+            why.map_or(Ok(()), Err)?;
+        }
+        let epoch = self.row_epoch()?;
+        let drawn = self.db.named(&row_key_name(epoch)).map_err(from_read)?.is_some();
+        if drawn && self.keys.row(&self.db, epoch).map_err(from_read)?.is_none() {
+            self.begin_row_epoch(before.year().max(epoch.saturating_add(1)))?;
+        }
+        let dropped = self.in_transaction(|store| store.drop_rows(&gone, &closed))?;
+        self.empty_log()?;
+        Ok(dropped)
+    }
+
+    /// Months of cohorts and epochs of residents' rows whose key the token does not open.
+    fn unreadable(&self) -> Result<(Vec<i32>, Vec<u32>), StoreError> {
         let months: Vec<i32> = self.column(
             "SELECT month FROM cohort UNION SELECT cohort FROM history
              UNION SELECT cohort FROM foreign_entry
@@ -324,9 +366,7 @@ impl SqliteStore {
                 closed.push(epoch);
             }
         }
-        let dropped = self.in_transaction(|store| store.drop_rows(&gone, &closed))?;
-        self.empty_log()?;
-        Ok(dropped)
+        Ok((gone, closed))
     }
 
     fn drop_rows(&self, months: &[i32], epochs: &[u32]) -> Result<Erased, StoreError> {

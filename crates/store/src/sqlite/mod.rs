@@ -131,6 +131,7 @@ impl SqliteStore {
         };
         store.keys.set_erased_before(store.erased_before_held()?);
         store.keys.set_epoch(store.row_epoch()?);
+        store.require_terms()?;
         if access == Access::ReadWrite {
             store.destroy_ended_keys()?;
         }

@@ -55,7 +55,7 @@ impl KeySource for TestToken {
     }
 
     fn retention_names(&self) -> Result<Vec<String>, KeyError> {
-        Ok(Vec::new())
+        Ok(vec!["row-1".to_owned()])
     }
 
     fn share(&self) -> Arc<dyn KeySource + Send + Sync> {
@@ -79,6 +79,15 @@ impl TermToken {
 
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.lock().unwrap().names.iter().cloned().collect()
+    }
+
+    /// Without this key from now on, as from an older copy of the token.
+    pub(crate) fn lose(&self, name: &str) -> bool {
+        self.0.lock().unwrap().names.remove(name)
+    }
+
+    pub(crate) fn find(&self, name: &str) {
+        self.0.lock().unwrap().names.insert(name.to_owned());
     }
 
     pub(crate) fn stick(&self, stuck: bool) {

@@ -296,7 +296,7 @@ fn put_back(bench: &SqliteBench, aside: &std::path::Path) {
     )
     .unwrap();
     let before = bench.token.names();
-    let dropped = restored.drop_unreadable(2032).unwrap();
+    let dropped = restored.drop_unreadable(Month::parse("2032-12").unwrap(), 2029).unwrap();
     assert_eq!((dropped.history, dropped.residents, dropped.entries), (10, 12, 0));
     assert_eq!(bench.token.names(), before, "an old copy destroys nothing of today's");
     let report = restored.fsck().unwrap();
@@ -304,6 +304,41 @@ fn put_back(bench: &SqliteBench, aside: &std::path::Path) {
     restored.apply(&[Write::PutResident(held(5))], &[], &mut |out| out.fill(11)).unwrap();
     restored.commit().unwrap();
     assert_eq!(restored.reads().resident(&code(5)).unwrap(), Some(held(5)));
+}
+
+#[test]
+fn keys_that_are_missing_before_their_time_drop_nothing() {
+    let mut bench = filled();
+    bench.store_mut().renew_rows(2026, 2022, 99, &mut |out| out.fill(3)).unwrap();
+    bench.put(&[Write::PutResident(held(30))]);
+    let rows = |bench: &SqliteBench| {
+        ["resident", "history", "entry", "cohort"]
+            .map(|table| blobs(bench, &format!("SELECT CAST(rowid AS BLOB) FROM {table}")).len())
+    };
+    let (all, before) = (rows(&bench), Month::parse("2026-11").unwrap());
+    for term in ["row-2026", "cohort-2031-11", "cohort-2033-11"] {
+        let lost = bench.token.lose(term);
+        assert!(lost, "there is such a key: {term}");
+        bench.crash();
+        let refused = bench.store_mut().drop_unreadable(before, 2023).unwrap_err().to_string();
+        assert!(refused.contains(term) && refused.contains("not this node's"), "{refused}");
+        assert_eq!(rows(&bench), all, "nothing was dropped");
+        bench.token.find(term);
+    }
+    bench.crash();
+    assert_eq!(bench.store_mut().drop_unreadable(before, 2023).unwrap(), store::Erased::default());
+    // Without any key it does not even open, for reading neither.
+    let names = bench.token.names();
+    names.iter().for_each(|name| assert!(bench.token.lose(name)));
+    bench.store = None;
+    let refused = bench.open().unwrap_err().to_string();
+    assert!(refused.contains("none of the keys for terms"), "{refused}");
+    let (database, ledger) = (bench.database(), bench.ledger());
+    assert!(SqliteStore::open_read_only(&database, &ledger, &bench.token).is_err());
+    names.iter().for_each(|name| bench.token.find(name));
+    bench.crash();
+    assert_eq!(rows(&bench), all);
+    assert_eq!(bench.reads().resident(&code(30)).unwrap(), Some(held(30)));
 }
 
 #[test]
