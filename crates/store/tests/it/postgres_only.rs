@@ -234,6 +234,26 @@ fn a_line_lost_while_a_store_is_new_leaves_no_store_without_its_key() {
 }
 
 #[test]
+fn a_commit_that_the_server_refuses_keeps_nothing_and_the_line_goes_on() {
+    let mut bench = PostgresBench::new();
+    bench.record(&[entry(1, &[1])]);
+    let refuse = "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql
+                  AS $$BEGIN RAISE EXCEPTION 'refused at commit'; END$$;
+                  CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON entry
+                  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()";
+    bench.admin().batch_execute(refuse).unwrap();
+    bench.try_apply(&[Write::PutResident(held(2))], &[entry(2, &[2])]).unwrap();
+    let refused = bench.try_commit();
+    let is_told = |why: &StoreError| why.to_string().contains("refused at commit");
+    assert!(refused.as_ref().is_err_and(is_told), "{refused:?}");
+    bench.rollback();
+    assert_eq!(bench.reads().resident(&code(2)).unwrap(), None);
+    bench.admin().batch_execute("DROP TRIGGER refuse ON entry").unwrap();
+    assert_eq!(bench.record(&[entry(3, &[1])])[0].first_index, 1);
+    assert!(bench.store().fsck().unwrap().ok);
+}
+
+#[test]
 fn an_older_database_another_token_and_another_program_are_refused() {
     let mut bench = PostgresBench::new();
     bench.record(&[entry(1, &[1]), entry(2, &[1])]);
