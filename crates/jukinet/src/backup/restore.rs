@@ -242,3 +242,47 @@ impl KeySource for NothingDestroyed {
         Arc::new(Self(StoreKeys(Arc::clone(&self.0.0))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn residents_lost_to_a_renewal_are_not_taken_for_expired() {
+        let manifest = Manifest {
+            format: Manifest::format(),
+            id: "2026-12-31T120000Z-center".to_owned(),
+            node: "center".to_owned(),
+            made_at: "2026-12-31T12:00:00Z".to_owned(),
+            key: String::new(),
+            ledger_vkey: String::new(),
+            written_bytes: 0,
+            files: Vec::new(),
+            sealed: String::new(),
+        };
+        let counted = Counts { residents: 300, entries: 7 };
+        let found = |residents, dropped, over_in| Opened {
+            dropped: Erased { residents: dropped, ..Erased::default() },
+            report: FsckReport { ok: true, residents, entries: 7, ..FsckReport::default() },
+            over_in,
+        };
+        let missing = |opened: &Opened| opened.missing(&manifest, &counted);
+        assert_eq!(missing(&found(300, 4, 2022)), None);
+        let lost = missing(&found(20, 280, 2022)).unwrap();
+        assert!(lost.contains("20 residents, 300 were there"), "{lost}");
+        assert_eq!(missing(&found(20, 280, 2026)), None, "a term can have ended since");
+        assert!(missing(&found(20, 279, 2026)).is_some());
+        let fewer = Counts { residents: 300, entries: 8 };
+        assert!(found(300, 0, 2022).missing(&manifest, &fewer).unwrap().contains("7 entries"));
+    }
+
+    #[test]
+    fn a_token_that_has_begun_a_later_year_is_believed() {
+        let today = Date::parse("2026-11-22").unwrap();
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let month = |text: &str| Month::parse(text).unwrap();
+        assert_eq!(latest(today, &names(&["cohort-2099-01", "row-2026"])), month("2026-11"));
+        assert_eq!(latest(today, &names(&["row-2024", "row-2032"])), month("2032-12"));
+        assert_eq!(latest(today, &[]), month("2026-11"));
+    }
+}
