@@ -150,8 +150,8 @@ impl Engine {
     #[must_use]
     pub fn erasing(mut self, regime: Regime) -> Self {
         self.regime = Some(regime);
-        // Before the first row of this process is sealed: under the key of this year. Nothing is old
-        // enough to be sealed anew by it.
+        // Before the first row of this process is sealed: under the key of this year. Nothing is
+        // old enough to be sealed anew by it.
         let year = u32::from(clock::now().date_in_japan().year());
         if let Err(error) = self.store.renew_rows(year, 0, 1, &mut dice::fill) {
             tracing::error!(event = "erasure", %error, "the key of the year is put off");

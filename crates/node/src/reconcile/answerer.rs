@@ -2,7 +2,8 @@
 //! about, and takes the signed repair of the tier below.
 //!
 //! A repair replaces only what the sender saw, and only a person whom this tier holds as that very
-//! municipality's, or nobody holds or ever held: people move by notice and release, never by repair.
+//! municipality's, or nobody holds or ever held: people move by notice and release, never by
+//! repair.
 
 use std::collections::{BTreeMap, BTreeSet};
 
