@@ -21,7 +21,7 @@ use node::ports::{Leaf, NewEntry, ReadError, Reads, Store as _, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use store::{NodeStore, PopulationDigest, Publish as _};
+use store::{Erase as _, NodeStore, PopulationDigest, Publish as _};
 use wire::Role;
 
 use crate::config::{self, NodeConfig};
@@ -125,6 +125,11 @@ fn load(
     }
     let token = token_file::open(&config.token).map_err(|e| (Exit::Failed, e.to_string()))?;
     let mut store = process::open_store(config, &token).map_err(opened)?;
+    // Under the key of this year from the first row on, so that a backup made next is whole.
+    let year = u32::from(clock::now().date_in_japan().year());
+    store
+        .renew_rows(year, 0, 1, &mut dice::fill)
+        .map_err(|error| (Exit::Failed, error.to_string()))?;
     let file = hash(&args.file, talk)?;
     let begun = begin(config, &store, &args.file, &file)?;
     let started = clock::monotonic();

@@ -251,7 +251,8 @@ impl Engine {
         loop {
             if let Err(error) = self.steps(&mut steps).and_then(|()| self.commit()) {
                 match error {
-                    EngineError::Store(StoreError::Damaged(_)) | EngineError::Broken(_) => {
+                    EngineError::Store(StoreError::Damaged(_) | StoreError::LedgerAhead { .. })
+                    | EngineError::Broken(_) => {
                         return Err(error);
                     }
                     EngineError::Store(error) => return self.give_up(&error),
