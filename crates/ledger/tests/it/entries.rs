@@ -119,12 +119,18 @@ fn only_entries_about_one_person_name_one() {
             .asker("center")
             .affair("1-74-3")
             .request(&[1; 32])
+            .terminal("center")
             .rule("query-shape")
             .count(3)
             .subject(&code)
             .finish();
         match kind {
-            EntryKind::Provision | EntryKind::ViewOpened => assert!(entry.is_ok()),
+            EntryKind::Provision
+            | EntryKind::ViewOpened
+            | EntryKind::ResidentReleased
+            | EntryKind::ResidentArrived
+            | EntryKind::Diverged
+            | EntryKind::Repaired => assert!(entry.is_ok()),
             _ => assert_eq!(entry, Err(EntryError::NotAboutOnePerson { kind: kind.key() })),
         }
     }
@@ -218,6 +224,7 @@ fn sentences_speak_to_the_resident() {
             .asker("center")
             .affair("1-74-3")
             .request(&[1; 32])
+            .terminal("center")
             .rule("query-shape")
             .count(3);
         if kind.is_about_one_person() {
