@@ -183,7 +183,7 @@ mod tests {
             changed_on: day("2013-10-21"),
             record: IdentityInformation {
                 municipality: town(municipality),
-                ..held(None).identity.clone()
+                ..held(None).identity
             },
             previous_code: None,
             foreign: false,
