@@ -284,3 +284,60 @@ fn a_mistyped_number_does_not_shut_the_feed() {
     assert_eq!(send(&mut node, vec![row(2, u64::MAX), row(3, 71)]), [far, "accepted"]);
     assert_eq!(send(&mut node, vec![row(2, 1_000_072), row(2, 1_000_071)]), [far, "accepted"]);
 }
+
+/// Reads of a node whose queue to the prefecture can take no more.
+struct Full<'a> {
+    reads: &'a dyn Reads,
+}
+
+impl Reads for Full<'_> {
+    fn queue_bounds(&self, _: &wire::NodeId) -> Looked<(u64, u64)> {
+        Ok((7, 4_000_007))
+    }
+
+    passed_on! {
+        resident(code: &law::code::RecordCode) -> Option<law::inquiry::Held>;
+        candidates(probe: &law::query::Probe, max: usize) -> Vec<law::inquiry::Held>;
+        counter(counter: &node::ports::Counter) -> u64;
+        queued(to: &wire::NodeId, after: u64, max: usize) -> Vec<(u64, Vec<u8>)>;
+        request_seen(request: &[u8; 16]) -> bool;
+        directory() -> Option<Vec<u8>>;
+        entries_about(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::OpenEntry>;
+        entries_from(first: u64, max: usize) -> Vec<node::ports::OpenEntry>;
+        foreign_about(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::ForeignEntry>;
+        proof(index: u64) -> Option<String>;
+        checkpoint() -> Option<String>;
+        history(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::HistoryRow>;
+        residents_count() -> u64;
+        entries_count() -> u64;
+        fact(space: node::ports::Space, key: &[u8]) -> Option<Vec<u8>>;
+        facts(
+            space: node::ports::Space,
+            after: Option<node::ports::FactPlace>,
+            max: usize
+        ) -> Vec<(node::ports::FactPlace, Vec<u8>)>;
+        facts_count(space: node::ports::Space) -> u64;
+        residents_after(row: u64, max: usize) -> Vec<(u64, law::inquiry::Held)>;
+    }
+}
+
+/// Back-pressure: a tier whose own queue is full tells who brings more to come again, at both ends.
+#[test]
+fn a_full_queue_takes_nothing_more_and_drops_nothing() {
+    let mut city = kunitachi();
+    let row = FeedRow { row: 1, sequence: None, notice: entered(1), former_municipality: None };
+    let fed = Request::Feed(FeedBatch { rows: vec![row] });
+    let mut tokyo = Node::of("prefecture-13");
+    let municipality = crate::fixture::town(KUNITACHI);
+    let notice = entered(1);
+    let notices = vec![wire::RelayedNotice { municipality, sequence: 1, notice, release: None }];
+    let told = Request::Notices(wire::NoticeBatch { first_sequence: 1, notices });
+    let from = [register_system(KUNITACHI), crate::world::peer("municipality-132152")];
+    for ((node, request), from) in [(&mut city, fed), (&mut tokyo, told)].into_iter().zip(from) {
+        let full = Full { reads: &node.store };
+        let input = Input::Request { from, ticket: Ticket(1), request };
+        let parts = node.machine.handle(NOW, input, &full).into_parts();
+        assert!(parts.writes.is_empty() && parts.entries.is_empty());
+        assert!(matches!(parts.replies[0].reply, Reply::Unavailable { .. }));
+    }
+}
