@@ -2,39 +2,23 @@
 //! could do to a resident, each shut.
 
 use law::change::{ChangeNotice, ChangeReason};
-use law::code::LocalGovernmentCode;
 use law::time::Timestamp;
 use node::machine::{Input, Ticket};
 use node::ports::{Reads as _, Space, Store as _, Write};
 use wire::{
-    Departure, FeedBatch, FeedRow, FeedVerdict, NodeId, NoticeBatch, RelayedNotice, ReleaseBody,
-    Reply, Request, SetAside, SignedRelease,
+    Departure, FeedBatch, FeedRow, NodeId, ReleaseBody, Reply, Request, SetAside, SignedRelease,
 };
 
 use crate::fixture::{
     KUNITACHI, MATSUMOTO, MITAKA, NOW, code, date, node_key, notice, release, town,
 };
+use crate::moving::file;
 use crate::notices::register_system;
+use crate::set_aside::{batch, told};
 use crate::world::{Node, World, peer};
 
 fn says(of: &str, reason: ChangeReason, on: &str) -> ChangeNotice {
     notice(reason, on, 1, "東京都国立市東1", of)
-}
-
-fn file(world: &mut World, of: &str, notice: ChangeNotice, former: Option<&str>) -> String {
-    let former_municipality: Option<LocalGovernmentCode> = former.map(town);
-    let rows = vec![FeedRow { row: 1, sequence: None, notice, former_municipality }];
-    let request = Request::Feed(FeedBatch { rows });
-    let name = format!("municipality-{of}");
-    let Reply::FeedResult(outcomes) = world.ask(&name, &register_system(of), request) else {
-        panic!("outcomes")
-    };
-    match &outcomes[0].outcome {
-        FeedVerdict::Accepted { .. } => "accepted".to_owned(),
-        FeedVerdict::Waiting => "waiting".to_owned(),
-        FeedVerdict::Duplicate => "duplicate".to_owned(),
-        FeedVerdict::Rejected { column, rule, .. } => format!("{column}: {rule}"),
-    }
 }
 
 fn at(world: &mut World, node: &str) -> String {
@@ -59,23 +43,6 @@ fn view(world: &mut World) -> [String; 6] {
         "center",
     ]
     .map(|node| at(world, node))
-}
-
-fn batch(first_sequence: u64, rows: Vec<(ChangeNotice, Option<SignedRelease>)>) -> Request {
-    let relayed = |((notice, release), sequence): ((ChangeNotice, _), u64)| RelayedNotice {
-        municipality: notice.record.municipality,
-        sequence,
-        notice,
-        release,
-    };
-    let notices = rows.into_iter().zip(first_sequence..).map(relayed).collect();
-    Request::Notices(NoticeBatch { first_sequence, notices })
-}
-
-fn told(reply: Reply) -> (u64, Vec<(u64, String)>) {
-    let Reply::NoticeAck { applied, set_aside } = reply else { panic!("no ack: {reply:?}") };
-    let pair = |SetAside { sequence, rule }| (sequence, rule);
-    (applied, set_aside.into_iter().map(pair).collect())
 }
 
 fn signed(from: &str, to: &str, left_on: &str, released_at: Timestamp) -> SignedRelease {

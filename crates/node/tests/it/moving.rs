@@ -24,7 +24,12 @@ fn says(of: &str, reason: ChangeReason, on: &str) -> ChangeNotice {
 }
 
 /// One row of the register system of `of`.
-fn file(world: &mut World, of: &str, notice: ChangeNotice, former: Option<&str>) -> String {
+pub(crate) fn file(
+    world: &mut World,
+    of: &str,
+    notice: ChangeNotice,
+    former: Option<&str>,
+) -> String {
     let former_municipality: Option<LocalGovernmentCode> = former.map(town);
     let rows = vec![FeedRow { row: 1, sequence: None, notice, former_municipality }];
     let request = Request::Feed(FeedBatch { rows });

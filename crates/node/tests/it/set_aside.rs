@@ -31,7 +31,10 @@ fn left(number: u64, from: &str) -> ChangeNotice {
     notice
 }
 
-fn batch(first_sequence: u64, rows: Vec<(ChangeNotice, Option<SignedRelease>)>) -> Request {
+pub(crate) fn batch(
+    first_sequence: u64,
+    rows: Vec<(ChangeNotice, Option<SignedRelease>)>,
+) -> Request {
     let relayed = |((notice, release), sequence): ((ChangeNotice, _), u64)| RelayedNotice {
         municipality: notice.record.municipality,
         sequence,
@@ -42,7 +45,7 @@ fn batch(first_sequence: u64, rows: Vec<(ChangeNotice, Option<SignedRelease>)>) 
     Request::Notices(NoticeBatch { first_sequence, notices })
 }
 
-fn told(reply: Reply) -> (u64, Vec<(u64, String)>) {
+pub(crate) fn told(reply: Reply) -> (u64, Vec<(u64, String)>) {
     let Reply::NoticeAck { applied, set_aside } = reply else { panic!("an acknowledgement") };
     let pair = |SetAside { sequence, rule }| (sequence, rule);
     (applied, set_aside.into_iter().map(pair).collect())
