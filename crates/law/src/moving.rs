@@ -181,10 +181,7 @@ mod tests {
         let notice = |reason, municipality| ChangeNotice {
             reason,
             changed_on: day("2013-10-21"),
-            record: IdentityInformation {
-                municipality: town(municipality),
-                ..held(None).identity
-            },
+            record: IdentityInformation { municipality: town(municipality), ..held(None).identity },
             previous_code: None,
             foreign: false,
         };
