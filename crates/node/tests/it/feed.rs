@@ -194,10 +194,11 @@ fn a_row_put_right_under_a_number_gone_past_is_not_lost_in_silence() {
     assert_eq!(send(&mut node, vec![(Some(4), entered(2))]), ["accepted"]);
 }
 
-/// A register whose history, or whose third person, cannot be read.
-struct Broken<'a> {
+/// A register of which one person cannot be read, or whose queues stand otherwise.
+struct Altered<'a> {
     reads: &'a dyn Reads,
-    bad: law::code::RecordCode,
+    bad: Option<law::code::RecordCode>,
+    queue: Option<(u64, u64)>,
 }
 
 macro_rules! passed_on {
@@ -206,19 +207,22 @@ macro_rules! passed_on {
     )*};
 }
 
-impl Reads for Broken<'_> {
+impl Reads for Altered<'_> {
     fn resident(&self, code: &law::code::RecordCode) -> Looked<Option<law::inquiry::Held>> {
-        if *code == self.bad {
+        if Some(*code) == self.bad {
             return Err(ReadError::Sealed { table: "resident" });
         }
         self.reads.resident(code)
+    }
+
+    fn queue_bounds(&self, to: &wire::NodeId) -> Looked<(u64, u64)> {
+        self.queue.map_or_else(|| self.reads.queue_bounds(to), Ok)
     }
 
     passed_on! {
         candidates(probe: &law::query::Probe, max: usize) -> Vec<law::inquiry::Held>;
         counter(counter: &node::ports::Counter) -> u64;
         queued(to: &wire::NodeId, after: u64, max: usize) -> Vec<(u64, Vec<u8>)>;
-        queue_bounds(to: &wire::NodeId) -> (u64, u64);
         request_seen(request: &[u8; 16]) -> bool;
         directory() -> Option<Vec<u8>>;
         entries_about(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::OpenEntry>;
@@ -250,7 +254,7 @@ fn half_a_batch_is_never_applied() {
         former_municipality: None,
     });
     let request = Request::Feed(FeedBatch { rows: rows.collect() });
-    let broken = Broken { reads: &node.store, bad: code(3) };
+    let broken = Altered { reads: &node.store, bad: Some(code(3)), queue: None };
     let from = register_system(KUNITACHI);
     let input = Input::Request { from, ticket: Ticket(1), request };
     let parts = node.machine.handle(NOW, input, &broken).into_parts();
@@ -267,7 +271,7 @@ fn half_a_batch_is_never_applied() {
         release: None,
     });
     let batch = wire::NoticeBatch { first_sequence: 1, notices: notices.collect() };
-    let broken = Broken { reads: &tokyo.store, bad: code(3) };
+    let broken = Altered { reads: &tokyo.store, bad: Some(code(3)), queue: None };
     let from = crate::world::peer("municipality-132152");
     let input = Input::Request { from, ticket: Ticket(1), request: Request::Notices(batch) };
     let parts = tokyo.machine.handle(NOW, input, &broken).into_parts();
@@ -285,42 +289,6 @@ fn a_mistyped_number_does_not_shut_the_feed() {
     assert_eq!(send(&mut node, vec![row(2, 1_000_072), row(2, 1_000_071)]), [far, "accepted"]);
 }
 
-/// Reads of a node whose queue to the prefecture can take no more.
-struct Full<'a> {
-    reads: &'a dyn Reads,
-}
-
-impl Reads for Full<'_> {
-    fn queue_bounds(&self, _: &wire::NodeId) -> Looked<(u64, u64)> {
-        Ok((7, 4_000_007))
-    }
-
-    passed_on! {
-        resident(code: &law::code::RecordCode) -> Option<law::inquiry::Held>;
-        candidates(probe: &law::query::Probe, max: usize) -> Vec<law::inquiry::Held>;
-        counter(counter: &node::ports::Counter) -> u64;
-        queued(to: &wire::NodeId, after: u64, max: usize) -> Vec<(u64, Vec<u8>)>;
-        request_seen(request: &[u8; 16]) -> bool;
-        directory() -> Option<Vec<u8>>;
-        entries_about(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::OpenEntry>;
-        entries_from(first: u64, max: usize) -> Vec<node::ports::OpenEntry>;
-        foreign_about(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::ForeignEntry>;
-        proof(index: u64) -> Option<String>;
-        checkpoint() -> Option<String>;
-        history(code: &law::code::RecordCode, max: usize) -> Vec<node::ports::HistoryRow>;
-        residents_count() -> u64;
-        entries_count() -> u64;
-        fact(space: node::ports::Space, key: &[u8]) -> Option<Vec<u8>>;
-        facts(
-            space: node::ports::Space,
-            after: Option<node::ports::FactPlace>,
-            max: usize
-        ) -> Vec<(node::ports::FactPlace, Vec<u8>)>;
-        facts_count(space: node::ports::Space) -> u64;
-        residents_after(row: u64, max: usize) -> Vec<(u64, law::inquiry::Held)>;
-    }
-}
-
 /// Back-pressure: a tier whose own queue is full tells who brings more to come again, at both ends.
 #[test]
 fn a_full_queue_takes_nothing_more_and_drops_nothing() {
@@ -334,7 +302,7 @@ fn a_full_queue_takes_nothing_more_and_drops_nothing() {
     let told = Request::Notices(wire::NoticeBatch { first_sequence: 1, notices });
     let from = [register_system(KUNITACHI), crate::world::peer("municipality-132152")];
     for ((node, request), from) in [(&mut city, fed), (&mut tokyo, told)].into_iter().zip(from) {
-        let full = Full { reads: &node.store };
+        let full = Altered { reads: &node.store, bad: None, queue: Some((7, 4_000_007)) };
         let input = Input::Request { from, ticket: Ticket(1), request };
         let parts = node.machine.handle(NOW, input, &full).into_parts();
         assert!(parts.writes.is_empty() && parts.entries.is_empty());

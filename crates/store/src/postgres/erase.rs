@@ -9,7 +9,6 @@ use node::ports::{FactPlace, StoreError};
 
 use super::PostgresStore;
 use super::link::{Params, store_error};
-use super::read::column;
 use crate::erased::{Erase, Erased};
 use crate::keyring::{EXPIRY_EPOCH_MIN, epoch_of_expiry, expiry_in_epoch, from_read, row_key_name};
 use crate::month::Month;
@@ -369,91 +368,5 @@ impl PostgresStore {
     ) -> Result<Vec<T>, StoreError> {
         let rows = self.link.query(sql, params)?;
         rows.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
-    }
-
-    /// After an older copy was put back: whatever the token can no longer open is expired and goes.
-    /// Says how much that was.
-    ///
-    /// # Errors
-    /// As for a commit; refused while a group is open.
-    pub fn drop_unreadable(&mut self, year: u32) -> Result<Erased, StoreError> {
-        let epoch = self.numbers()?.epoch;
-        if self.keys.row(&self.link, epoch).map_err(from_read)?.is_none() {
-            self.begin_row_epoch(year.max(epoch.saturating_add(1)))?;
-        }
-        let mut months: Vec<i32> = self.column_of(
-            "SELECT month FROM cohort UNION SELECT cohort FROM history
-             UNION SELECT cohort FROM foreign_entry
-             UNION SELECT cohort FROM entry WHERE sealed IS NOT NULL",
-            &[],
-        )?;
-        let mut failed = None;
-        months.retain(|month| match self.keys.cohort(&self.link, Month::from_number(*month)) {
-            Ok(key) => key.is_none(),
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
-        });
-        let rows = self.link.query("SELECT DISTINCT epoch FROM resident", &[])?;
-        let mut epochs: Vec<i32> = Vec::new();
-        for row in &rows {
-            let epoch: i32 = column(row, 0).map_err(from_read)?;
-            let known = u32::try_from(epoch).unwrap_or(0);
-            if self.keys.row(&self.link, known).map_err(from_read)?.is_none() {
-                epochs.push(epoch);
-            }
-        }
-        match failed {
-            Some(error) => Err(from_read(error)),
-            None => self.in_transaction(|store| store.drop_rows(&months, &epochs)),
-        }
-    }
-
-    fn drop_rows(&self, months: &[i32], epochs: &[i32]) -> Result<Erased, StoreError> {
-        let run = |sql: &str, params: Params<'_>| self.link.run(sql, params).map(narrow);
-        let mut done = Erased::default();
-        run(
-            "DELETE FROM entry_subject WHERE idx IN
-             (SELECT idx FROM entry WHERE cohort = ANY($1) AND sealed IS NOT NULL)",
-            &[&months],
-        )?;
-        done.entries = run(
-            "UPDATE entry SET sealed = NULL WHERE cohort = ANY($1) AND sealed IS NOT NULL",
-            &[&months],
-        )?;
-        done.history = run("DELETE FROM history WHERE cohort = ANY($1)", &[&months])?;
-        done.foreign = run("DELETE FROM foreign_entry WHERE cohort = ANY($1)", &[&months])?;
-        done.cohorts = run("DELETE FROM cohort WHERE month = ANY($1)", &[&months])?;
-        // Their terms cannot be computed any more, so they are found through the rows.
-        for table in ["term", "history"] {
-            let sql = format!(
-                "DELETE FROM {table} WHERE resident IN
-                 (SELECT id FROM resident WHERE epoch = ANY($1))"
-            );
-            run(&sql, &[&epochs])?;
-        }
-        done.residents = run("DELETE FROM resident WHERE epoch = ANY($1)", &[&epochs])?;
-        for epoch in epochs {
-            let name = row_key_name(u32::try_from(*epoch).unwrap_or(0));
-            run("DELETE FROM meta WHERE name = $1", &[&name])?;
-        }
-        self.recount_residents()?;
-        Ok(done)
-    }
-
-    fn recount_residents(&self) -> Result<(), StoreError> {
-        let ids: Vec<i64> = self.column_of("SELECT id FROM resident", &[])?;
-        let mut present = 0i64;
-        for id in ids {
-            present += i64::from(!self.row_of(id)?.held.removed);
-        }
-        self.link
-            .run(
-                "INSERT INTO counter (name, value) VALUES ($1, $2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                &[&RESIDENTS_NAME, &present],
-            )
-            .map(|_| ())
     }
 }
