@@ -1,8 +1,11 @@
-//! Record codes of the synthetic residents: a keyed permutation of the row counter.
+//! Numbers of the synthetic residents: record codes, a keyed permutation of the row counter, and
+//! household numbers.
 //!
 //! Real codes are drawn at random without repetition (規則1条: 無作為に作成された十けたの数字). A
 //! permutation of 0..10¹⁰ gives the same look with no memory of what was drawn before. It is no
 //! cipher: the codes are invented, nobody is protected by it.
+
+use std::fmt::Write as _;
 
 use crate::draw::Draw;
 
@@ -36,6 +39,13 @@ impl Permutation {
         }
         left * HALF_DIGITS_RANGE + right
     }
+}
+
+/// Writes a household's number: that of its municipality, then its place there.
+pub(crate) fn household(municipality: &str, nth: u64, out: &mut String) {
+    out.clear();
+    // Writing to a String cannot fail.
+    write!(out, "{municipality}-{nth:07}").unwrap_or(());
 }
 
 /// The finaliser of SplitMix64: every bit of the input moves every bit of the output.

@@ -3,6 +3,7 @@
 //! Spellings only, drawn independently of anybody who exists. Some coincidences are made on
 //! purpose, because searches must cope with them: twins, and two people of one name and birthday.
 
+use law::people::Sex;
 use law::time::Date;
 
 use super::PopulationError;
@@ -285,9 +286,8 @@ fn sometimes_unknown(birth: [u8; 10], draw: &mut Draw) -> [u8; 10] {
     [a, b, c, d, dash, e, f, dash, b'0', b'0']
 }
 
-/// Code of JIS X 0303.
-pub(crate) fn sex_code(sex: usize) -> char {
-    if sex == MALE { '1' } else { '2' }
+pub(crate) fn sex_of(sex: usize) -> Sex {
+    if sex == MALE { Sex::Male } else { Sex::Female }
 }
 
 const _: () = assert!(MALE == 0 && FEMALE == 1, "tables are ordered men first");
