@@ -11,6 +11,7 @@ use crate::live::{LiveError, clock};
 
 /// How long the tiers may take to agree.
 const PATIENCE: Duration = Duration::from_secs(120);
+const TIERS: [&str; 3] = ["municipality", "prefecture", "center"];
 const POLL: Duration = Duration::from_micros(100);
 
 /// Tables, indexes and the one change: the state before it, the state after it, a line in the log.
@@ -66,7 +67,7 @@ impl Cascade {
     /// Makes the tiers below `folder`, loads these people, waits until all have them.
     pub(crate) fn make(folder: &Path, people: &[Plain]) -> Result<Self, BenchError> {
         let mut tiers = Vec::new();
-        for name in ["municipality", "prefecture", "center"] {
+        for name in TIERS {
             let tier = Cluster::make(&folder.join(name), "")?;
             tier.session()?.run(TABLES)?;
             tiers.push(tier);
@@ -151,9 +152,10 @@ impl Cascade {
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    /// CPU seconds of all tiers.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        self.tiers.iter().map(Cluster::cpu_seconds).sum()
+    /// The server of each tier.
+    pub(crate) fn processes(&self) -> Vec<(&'static str, u32)> {
+        let tiers = TIERS.into_iter().zip(&self.tiers);
+        tiers.filter_map(|(name, tier)| Some((name, tier.process()?))).collect()
     }
 }
 

@@ -12,20 +12,21 @@ use hdrhistogram::Histogram;
 use law::code::RecordCode;
 use law::time::Date;
 use node::ports::ReadError;
-use serde_json::json;
 use wire::limits::FEED_ROWS_COUNT_MAX;
 use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
 
 use super::cascade::{Cascade, Plain, Wait};
-use super::pairs::{Pairs, Side, order, rounded};
+use super::harness::Subject;
+use super::pairs::{PAIRS_COUNT, Pairs, Side, order, rounded};
 use super::people::People;
-use super::usage::Usage;
-use super::{BenchError, Measured, Options, per_second, quantiles, raise, runtime};
+use super::record::{Gate, Latency, Measured, Oracle, Party, Phase, Ratio};
+use super::usage::{Meter, Spent};
+use super::{BenchError, Options, SUITE, per_second, raise, runtime};
 use crate::live::calibration::histogram;
 use crate::live::country::{Country, scratch};
 use crate::live::keeping::Keeping;
 use crate::live::line::Line;
-use crate::live::{clock, files, machine, place, postgres};
+use crate::live::{clock, files, place, postgres};
 
 /// Where people move: 国立市.
 const MUNICIPALITY: &str = "132152";
@@ -39,20 +40,44 @@ const LOOK_EVERY: Duration = Duration::from_micros(100);
 /// How long one change, or a bulk, may take before the run is void.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Figures of one side, over all phases.
+pub(crate) const SUBJECT: Subject = Subject {
+    id: "B5",
+    title: "A change on its way to the center",
+    question: "How long until a change from the register system is durable at the center, through \
+               municipality and prefecture, and how many a second go through?",
+};
+/// The phases, alike on both sides.
+const SINGLES: &str = "single changes, open loop";
+const BULK: &str = "bulk through one feed";
+
+/// One side, over all pairs.
 struct Sum {
+    party: Party,
     latency: Histogram<u64>,
     near: Histogram<u64>,
+}
+
+/// Both figures of each pair, by what is compared.
+#[derive(Default)]
+struct Compared {
     p50: Pairs,
     p99: Pairs,
     rate: Pairs,
     cpu: Pairs,
 }
 
-/// One phase of one side.
-struct Phase {
+/// Single changes of one side.
+struct Singles {
     latency: Histogram<u64>,
     near: Histogram<u64>,
+    seconds: f64,
+    spent: Spent,
+}
+
+/// A bulk of one side.
+struct Bulk {
+    seconds: f64,
+    spent: Spent,
 }
 
 /// Runs B5 to its figures.
@@ -64,75 +89,122 @@ pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, Ben
     let made = Cascade::make(&folder, &ours.plain());
     let done = made.and_then(|peer| compare(options, &mut ours, peer, say));
     files::remove_folder(&folder);
-    let (sides, bulk_changes) = done?;
-    let [mine, theirs] = &sides;
-    let (p50, p99) = (merged(mine, theirs, |sum| &sum.p50), merged(mine, theirs, |sum| &sum.p99));
-    let rate = merged(mine, theirs, |sum| &sum.rate);
-    let cpu = merged(mine, theirs, |sum| &sum.cpu);
-    let side = |sum: &Sum, side: Side| {
-        json!({
-            "latency_ms": quantiles(&sum.latency),
-            "first_tier_ms": (!sum.near.is_empty()).then(|| quantiles(&sum.near)),
-            "changes_per_second": rate.median(side),
-            "cpu_seconds_per_1000": cpu.median(side),
-        })
-    };
-    Ok(Measured {
-        ours: json!({
-            "suite": "default (X25519MLKEM768)",
-            "engine": "SQLite, sealed rows, no read index",
-            "residents": options.residents,
-            "hops": "register system → municipality → prefecture → center, each durable",
-            "rate": CHANGES_PER_SECOND,
-            "bulk_changes": bulk_changes,
-            "client_cpu_seconds": rounded(machine::own_cpu_seconds()),
-            "figures": side(mine, Side::Ours),
-        }),
-        peer: json!({
-            "name": "PostgreSQL, cascaded logical replication, remote_apply",
-            "version": version,
-            "lacks": "sealed rows, mutual TLS, signatures, a verifiable log",
-            "configuration": "crates/lab/assets/peer-postgresql.conf",
-            "figures": side(theirs, Side::Peer),
-        }),
-        ratio: json!({
-            "times_faster_p50": p50.less(),
-            "times_faster_p99": p99.less(),
-            "changes_per_second": rate.more(),
-            "times_less_cpu": cpu.less(),
-        }),
-    })
+    let (mut mine, mut theirs, compared, stand) = done?;
+    for (sum, side) in [(&mut mine, Side::Ours), (&mut theirs, Side::Peer)] {
+        sum.finish(&compared, side);
+    }
+    theirs.party.version = Some(version);
+    theirs.party.lacks = Some("sealed rows, mutual TLS, signatures, a verifiable log".to_owned());
+    theirs.party.configuration = Some(postgres::CONFIGURATION_FILE.to_owned());
+    let bulk = options.changes / u32::try_from(PAIRS_COUNT).unwrap_or(1);
+    Ok(measured(mine, theirs, &compared, stand)
+        .on("engine", "SQLite, sealed rows, no read index")
+        .on("suite", SUITE)
+        .on("residents", options.residents)
+        .on("seed", options.seed)
+        .on("hops", "register system → municipality → prefecture → center, each durable")
+        .on("rate of single changes", format!("{CHANGES_PER_SECOND} a second"))
+        .on("changes of one bulk", bulk)
+        .on("CPU by", ours.meter.accounting()))
 }
 
-/// Both sides' figures in one, for the ratios.
-fn merged(ours: &Sum, peer: &Sum, of: fn(&Sum) -> &Pairs) -> Pairs {
-    let mut both = of(ours).clone();
-    both.take_peer(of(peer));
-    both
+fn measured(mine: Sum, theirs: Sum, compared: &Compared, stand: u64) -> Measured {
+    let p50 = Ratio::less("p50", "times faster at p50 to the last tier", &compared.p50);
+    let ratios = [
+        p50.clone(),
+        Ratio::less("p99", "times faster at p99 to the last tier", &compared.p99),
+        Ratio::more("bulk", "times more changes a second in bulk", &compared.rate),
+        Ratio::less("cpu", "times less CPU for a change in bulk", &compared.cpu),
+    ];
+    let ours = |id: &str| mine.party.value(id);
+    let gates = vec![
+        Gate::floor("latency against PostgreSQL, p50", "×", 3.0, p50.map(|ratio| ratio.median)),
+        Gate::moonshot("p50 to the center", "ms", 1.0, ours("p50")).at_most(),
+        Gate::moonshot("p99 to the center", "ms", 15.0, ours("p99")).at_most(),
+        Gate::moonshot("changes through three hops", "/s", 20_000.0, ours("bulk_per_second")),
+        Gate::moonshot("44,000 changes caught up", "s", 5.0, None).at_most(),
+    ];
+    Measured {
+        ratios: ratios.into_iter().flatten().collect(),
+        gates,
+        oracle: Oracle {
+            what: "residents of the municipality at the last tier of both sides, by their last \
+                   address; each single change is also awaited there"
+                .to_owned(),
+            compared: stand,
+            errors: 0,
+        },
+        left_out: vec![
+            "NATS JetStream and Kafka as peers; 20 municipalities; an outage of 24 hours"
+                .to_owned(),
+        ],
+        ours: mine.party,
+        peer: Some(theirs.party),
+        ..Measured::default()
+    }
 }
 
 impl Sum {
-    fn new() -> Self {
-        Self {
-            latency: histogram(),
-            near: histogram(),
-            p50: Pairs::default(),
-            p99: Pairs::default(),
-            rate: Pairs::default(),
-            cpu: Pairs::default(),
-        }
+    fn new(name: &str) -> Self {
+        Self { party: Party::named(name), latency: histogram(), near: histogram() }
     }
 
+    /// Adds one turn of this side.
+    fn add(&mut self, side: Side, pair: u32, singles: &Singles, bulk: &Bulk, changes: u32) {
+        let operations = singles.latency.len();
+        self.party.phases.push(Phase {
+            name: SINGLES.to_owned(),
+            pair: Some(pair),
+            operations,
+            seconds: rounded(singles.seconds),
+            per_second: None,
+            latency: Latency::of(&singles.latency),
+            cpu: Some(singles.spent.per_thousand(operations)),
+        });
+        let operations = u64::from(changes);
+        self.party.phases.push(Phase {
+            name: BULK.to_owned(),
+            pair: Some(pair),
+            operations,
+            seconds: rounded(bulk.seconds),
+            per_second: Some(per_second(operations, bulk.seconds)),
+            latency: None,
+            cpu: Some(bulk.spent.per_thousand(operations)),
+        });
+        // Histograms of the same bounds always add up.
+        let _ = self.latency.add(&singles.latency);
+        let _ = self.near.add(&singles.near);
+        debug_assert!(side == Side::Ours || singles.near.is_empty());
+    }
+
+    /// The figures over all pairs.
+    fn finish(&mut self, compared: &Compared, side: Side) {
+        let party = &mut self.party;
+        if let Some(latency) = Latency::of(&self.latency) {
+            party.figure("p50", "p50 to the last tier", latency.p50, "ms");
+            party.figure("p99", "p99 to the last tier", latency.p99, "ms");
+            party.figure("p99_9", "p99.9 to the last tier", latency.p99_9, "ms");
+        }
+        if let Some(near) = Latency::of(&self.near) {
+            party.figure("near_p50", "p50, durable at the municipality", near.p50, "ms");
+            party.figure("near_p99", "p99, durable at the municipality", near.p99, "ms");
+        }
+        let rate = compared.rate.median(side);
+        party.figure("bulk_per_second", "changes a second in bulk", rate, "/s");
+        let cpu = compared.cpu.median(side);
+        party.figure("bulk_cpu", "CPU for 1,000 changes in bulk", cpu, "s");
+        party.curve(SINGLES, &self.latency);
+    }
+}
+
+impl Compared {
     #[allow(clippy::cast_precision_loss, reason = "microseconds below an hour")]
-    fn add(&mut self, side: Side, phase: &Phase, rate: f64, cpu: f64) {
-        let at = |quantile| phase.latency.value_at_quantile(quantile) as f64;
+    fn add(&mut self, side: Side, singles: &Singles, bulk: &Bulk, changes: u32) {
+        let at = |quantile| singles.latency.value_at_quantile(quantile) as f64 / 1_000.0;
         self.p50.add(side, at(0.5));
         self.p99.add(side, at(0.99));
-        self.rate.add(side, rate);
-        self.cpu.add(side, cpu);
-        // Histograms of the same bounds always add up.
-        let _ = self.latency.add(&phase.latency);
-        let _ = self.near.add(&phase.near);
+        self.rate.add(side, per_second(u64::from(changes), bulk.seconds));
+        self.cpu.add(side, bulk.spent.side() * 1_000.0 / f64::from(changes.max(1)));
     }
 }
 
@@ -142,55 +214,49 @@ fn compare(
     ours: &mut Ours,
     mut peer: Cascade,
     say: &dyn Fn(&str),
-) -> Result<([Sum; 2], u32), BenchError> {
-    let mut sums = [Sum::new(), Sum::new()];
+) -> Result<(Sum, Sum, Compared, u64), BenchError> {
+    let mut mine = Sum::new("jukinet");
+    let mut theirs = Sum::new("PostgreSQL, cascaded logical replication, remote_apply");
+    let mut compared = Compared::default();
     let singles = u32::try_from(options.seconds).unwrap_or(1) * CHANGES_PER_SECOND;
-    let bulk = options.changes / u32::try_from(super::pairs::PAIRS_COUNT).unwrap_or(1);
+    let bulk = options.changes / u32::try_from(PAIRS_COUNT).unwrap_or(1);
+    let meter = Meter::of(peer.processes());
     ours.singles(singles / 4)?;
-    ours.peer_singles(&mut peer, singles / 4)?;
+    ours.peer_singles(&mut peer, &meter, singles / 4)?;
     for (number, pair) in (1..).zip(order()) {
         for side in pair {
-            let [mine, theirs] = &mut sums;
-            match side {
-                Side::Ours => {
-                    let phase = ours.singles(singles)?;
-                    let (rate, cpu) = ours.bulk(bulk)?;
-                    mine.add(side, &phase, rate, cpu);
-                }
+            let (one, many, sum) = match side {
+                Side::Ours => (ours.singles(singles)?, ours.bulk(bulk)?, &mut mine),
                 Side::Peer => {
-                    let phase = ours.peer_singles(&mut peer, singles)?;
-                    let (rate, cpu) = ours.peer_bulk(&mut peer, bulk)?;
-                    theirs.add(side, &phase, rate, cpu);
+                    let one = ours.peer_singles(&mut peer, &meter, singles)?;
+                    (one, ours.peer_bulk(&mut peer, &meter, bulk)?, &mut theirs)
                 }
-            }
+            };
+            compared.add(side, &one, &many, bulk);
+            sum.add(side, number, &one, &many, bulk);
+            say(&told(number, side, &one, &many, bulk));
         }
-        let [mine, theirs] = &sums;
-        let ms = |sum: &Sum, quantile| {
-            let micros = u32::try_from(sum.latency.value_at_quantile(quantile)).unwrap_or(u32::MAX);
-            rounded(f64::from(micros) / 1_000.0)
-        };
-        say(&format!(
-            "pair {number}: p50 {} ms against {} ms, p99 {} against {}; bulk {:.0}/s against \
-                {:.0}/s",
-            ms(mine, 0.5),
-            ms(theirs, 0.5),
-            ms(mine, 0.99),
-            ms(theirs, 0.99),
-            mine.rate.median(Side::Ours),
-            theirs.rate.median(Side::Peer),
-        ));
     }
-    ours.everybody_stands(&mut peer)?;
-    Ok((sums, bulk))
+    let stand = ours.everybody_stands(&mut peer)?;
+    Ok((mine, theirs, compared, stand))
+}
+
+fn told(pair: u32, side: Side, singles: &Singles, bulk: &Bulk, changes: u32) -> String {
+    let latency = Latency::of(&singles.latency);
+    let (p50, p99) = latency.map_or((0.0, 0.0), |latency| (latency.p50, latency.p99));
+    let rate = per_second(u64::from(changes), bulk.seconds);
+    format!("pair {pair}: {side:?} p50 {p50} ms, p99 {p99} ms; bulk {rate} a second")
 }
 
 /// Our country with a feed, and the peer's changes in the same words.
 struct Ours {
-    country: Country,
+    /// Runs until it is dropped.
+    _country: Country,
     people: People,
     /// How people stand at the peer: it has changes of its own.
     peer_people: People,
     residents: Vec<usize>,
+    meter: Meter,
     feeding: Line,
     center: Keeping,
     runtime: tokio::runtime::Runtime,
@@ -221,7 +287,19 @@ impl Ours {
         let feeding = runtime.block_on(Line::open(&place::feed(&country.config(NODE))?))?;
         let today = clock::now().date_in_japan();
         let round = 0;
-        Ok(Self { country, people, peer_people, residents, feeding, center, runtime, today, round })
+        let meter = Meter::of_country(&country, &PARTIES);
+        Ok(Self {
+            _country: country,
+            people,
+            peer_people,
+            residents,
+            meter,
+            feeding,
+            center,
+            runtime,
+            today,
+            round,
+        })
     }
 
     /// The municipality's residents as the peer keeps them.
@@ -244,12 +322,13 @@ impl Ours {
     }
 
     /// Changes one by one at a fixed rate, each followed until the center holds it.
-    fn singles(&mut self, count: u32) -> Result<Phase, BenchError> {
-        let mut phase = Phase { latency: histogram(), near: histogram() };
+    fn singles(&mut self, count: u32) -> Result<Singles, BenchError> {
+        let (mut latency, mut near_times) = (histogram(), histogram());
         let mut rows = Vec::new();
         for (place, index) in self.next(count).into_iter().enumerate() {
             rows.push((index, self.row(index, place)?));
         }
+        let before = self.meter.read();
         let start = clock::monotonic() + Duration::from_millis(5);
         for (number, (index, (row, address))) in (0_u32..).zip(rows) {
             let due = start + Duration::from_secs(1) * number / CHANGES_PER_SECOND;
@@ -259,11 +338,12 @@ impl Ours {
             let fed = self.runtime.spawn(async move { feed(&feeding, vec![row]).await });
             let seen = self.arrived(&code, &address)?;
             let near = self.runtime.block_on(fed).map_err(std::io::Error::other)??;
-            phase.latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
-            phase.near.saturating_record(clock::micros(near.saturating_duration_since(due)));
+            latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
+            near_times.saturating_record(clock::micros(near.saturating_duration_since(due)));
             self.people.moved(index, address);
         }
-        Ok(phase)
+        let (seconds, spent) = (start.elapsed().as_secs_f64(), self.meter.spent_since(&before));
+        Ok(Singles { latency, near: near_times, seconds, spent })
     }
 
     /// Waits until the center's store holds this person at this address.
@@ -281,9 +361,9 @@ impl Ours {
         }
     }
 
-    /// Many changes through one feed, as `jukinet notice` sends a file: batch after batch. Changes
-    /// a second until the center holds the last, and CPU seconds for a thousand.
-    fn bulk(&mut self, changes: u32) -> Result<(f64, f64), BenchError> {
+    /// Many changes through one feed, as `jukinet notice` sends a file: batch after batch, until
+    /// the center holds the last.
+    fn bulk(&mut self, changes: u32) -> Result<Bulk, BenchError> {
         let mut rows = Vec::new();
         let mut last = None;
         for (place, index) in self.next(changes).into_iter().enumerate() {
@@ -292,7 +372,7 @@ impl Ours {
             rows.push(row);
             self.people.moved(index, address);
         }
-        let before = Usage::read(&self.country, &PARTIES);
+        let before = self.meter.read();
         let start = clock::monotonic();
         self.runtime.block_on(async {
             for batch in rows.chunks(FEED_ROWS_COUNT_MAX) {
@@ -304,8 +384,7 @@ impl Ours {
             self.arrived(&code, &address)?;
         }
         let seconds = start.elapsed().as_secs_f64();
-        let spent = Usage::read(&self.country, &PARTIES).spent_since(&before).ours();
-        Ok((per_second(u64::from(changes), seconds), spent * 1_000.0 / f64::from(changes.max(1))))
+        Ok(Bulk { seconds, spent: self.meter.spent_since(&before) })
     }
 
     fn peer_moves(&mut self, count: u32) -> Result<Vec<(String, String)>, BenchError> {
@@ -319,23 +398,35 @@ impl Ours {
         Ok(moves)
     }
 
-    fn peer_singles(&mut self, peer: &mut Cascade, count: u32) -> Result<Phase, BenchError> {
-        let mut phase = Phase { latency: histogram(), near: histogram() };
+    fn peer_singles(
+        &mut self,
+        peer: &mut Cascade,
+        meter: &Meter,
+        count: u32,
+    ) -> Result<Singles, BenchError> {
+        let mut latency = histogram();
         let moves = self.peer_moves(count)?;
+        let before = meter.read();
         let start = clock::monotonic() + Duration::from_millis(5);
         for (number, (code, address)) in (0_u32..).zip(moves) {
             let due = start + Duration::from_secs(1) * number / CHANGES_PER_SECOND;
             clock::sleep_until(due);
             let seen = peer.change(&code, &address)?;
-            phase.latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
+            latency.saturating_record(clock::micros(seen.saturating_duration_since(due)));
         }
-        Ok(phase)
+        let (seconds, spent) = (start.elapsed().as_secs_f64(), meter.spent_since(&before));
+        Ok(Singles { latency, near: histogram(), seconds, spent })
     }
 
-    fn peer_bulk(&mut self, peer: &mut Cascade, changes: u32) -> Result<(f64, f64), BenchError> {
+    fn peer_bulk(
+        &mut self,
+        peer: &mut Cascade,
+        meter: &Meter,
+        changes: u32,
+    ) -> Result<Bulk, BenchError> {
         let moves = self.peer_moves(changes)?;
         peer.wait(Wait::Here)?;
-        let before = peer.cpu_seconds();
+        let before = meter.read();
         let start = clock::monotonic();
         for batch in moves.chunks(FEED_ROWS_COUNT_MAX) {
             peer.batch(batch)?;
@@ -344,13 +435,15 @@ impl Ours {
             peer.arrived(code, address)?;
         }
         let seconds = start.elapsed().as_secs_f64();
-        let spent = peer.cpu_seconds() - before;
+        let spent = meter.spent_since(&before);
         peer.wait(Wait::Everywhere)?;
-        Ok((per_second(u64::from(changes), seconds), spent * 1_000.0 / f64::from(changes.max(1))))
+        Ok(Bulk { seconds, spent })
     }
 
     /// Everybody of the municipality at the last tier of each side: the address of the last change.
-    fn everybody_stands(&self, peer: &mut Cascade) -> Result<(), BenchError> {
+    /// How many were compared.
+    fn everybody_stands(&self, peer: &mut Cascade) -> Result<u64, BenchError> {
+        let mut stand = 0;
         for index in &self.residents {
             let Some(mine) = self.people.plain(*index) else { continue };
             let code = RecordCode::parse(&mine.code)
@@ -365,8 +458,9 @@ impl Ours {
             if peer.address(&theirs.code)?.as_ref() != Some(address) {
                 return Err(BenchError::Void("a resident stands wrongly at the peer".to_owned()));
             }
+            stand += 2;
         }
-        Ok(())
+        Ok(stand)
     }
 }
 

@@ -14,13 +14,15 @@ use law::people::{
 };
 use law::time::{Date, Timestamp};
 use node::ports::{HistoryRow, Store as _, Write};
-use serde_json::json;
 use store::{Month, SqliteStore};
 
-use super::pairs::{Pairs, Side, order, rounded};
-use super::{BenchError, Measured, Options, per_second};
+use super::harness::Subject;
+use super::pairs::{PAIRS_COUNT, Pairs, Side, order, rounded};
+use super::record::{Gate, Measured, Oracle, Party, Ratio};
+use super::usage::Meter;
+use super::{BenchError, Options, per_second};
 use crate::live::country::scratch;
-use crate::live::postgres::{Cluster, Session, version};
+use crate::live::postgres::{self, Cluster, Session, version};
 use crate::live::{clock, dice, files, machine, vault};
 
 /// The name that only rows of the erased month hold: no table of ours has it.
@@ -51,6 +53,12 @@ enum Way {
     Drop,
 }
 
+pub(crate) const SUBJECT: Subject = Subject {
+    id: "B11",
+    title: "Erasure of one month's cohort",
+    question: "How fast is a month of history erased so that no byte of it can be read again?",
+};
+
 /// Runs B11 to its figures.
 pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
     let version = version()?;
@@ -59,37 +67,73 @@ pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, Ben
     let folder = scratch();
     let done = pairs(rows, &folder, say);
     files::remove_folder(&folder);
-    let Sides { seconds, dropping, cpu, sealed, ours_found, deleted_found, dropped_found } = done?;
-    let rate = |seconds: f64| per_second(cohort, seconds);
+    let sides = done?;
+    let (ours, peer) = (sides.ours(cohort), sides.peer(cohort, version));
+    let faster = Ratio::less("delete", "times faster than DELETE and VACUUM FULL", &sides.seconds);
+    let median = faster.as_ref().map(|ratio| ratio.median);
+    let dropping = Ratio::less("drop", "times faster than DROP of a partition", &sides.dropping);
+    let cpu = Ratio::less("cpu", "times less CPU than DELETE and VACUUM FULL", &sides.cpu);
     Ok(Measured {
-        ours: json!({
-            "engine": "SQLite, sealed rows; one key a month, in the token",
-            "rows": rows,
-            "cohort_rows": cohort,
-            "seconds": seconds.median(Side::Ours),
-            "rows_per_second": rate(seconds.median(Side::Ours)),
-            "cpu_seconds": cpu.median(Side::Ours),
-            "sealed_into_cohorts_per_second": sealed,
-            "canaries_found": ours_found,
-        }),
-        peer: json!({
-            "name": "PostgreSQL, DELETE and VACUUM FULL; and DROP of a partition",
-            "version": version,
-            "lacks": "sealed rows; a dropped or rewritten file is only given back to the system",
-            "configuration": "crates/lab/assets/peer-postgresql.conf",
-            "delete_seconds": seconds.median(Side::Peer),
-            "delete_rows_per_second": rate(seconds.median(Side::Peer)),
-            "delete_cpu_seconds": cpu.median(Side::Peer),
-            "delete_canaries_found": deleted_found,
-            "drop_seconds": dropping.median(Side::Peer),
-            "drop_canaries_found": dropped_found,
-        }),
-        ratio: json!({
-            "times_faster_than_delete": seconds.less(),
-            "times_faster_than_drop": dropping.less(),
-            "times_less_cpu_than_delete": cpu.less(),
-        }),
-    })
+        ours,
+        peer: Some(peer),
+        ratios: [faster, dropping, cpu].into_iter().flatten().collect(),
+        gates: vec![
+            Gate::floor("times faster than PostgreSQL's DELETE and VACUUM FULL", "×", 5.0, median),
+            Gate::floor("canaries found in our files", "", 0.0, Some(count(sides.ours_found)))
+                .at_most(),
+            Gate::moonshot("20 M rows", "s", 30.0, None).at_most(),
+        ],
+        oracle: Oracle {
+            what: "rows of the other months that must be left, ours".to_owned(),
+            compared: (rows - cohort) * PAIRS_COUNT as u64,
+            errors: 0,
+        },
+        left_out: vec![
+            "service beside the erasure; change of codes; a scan of the raw disk: files are \
+             searched"
+                .to_owned(),
+        ],
+        ..Measured::default()
+    }
+    .on("engine", "SQLite, sealed rows; one key a month, in the token")
+    .on("rows", format!("{rows} history rows over {MONTHS} months, {cohort} of them erased")))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of one run")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+impl Sides {
+    fn ours(&self, cohort: u64) -> Party {
+        let mut ours = Party::named("jukinet store");
+        let seconds = self.seconds.median(Side::Ours);
+        ours.figure("seconds", "erasure", seconds, "s");
+        ours.figure("rows_per_second", "rows erased", per_second(cohort, seconds), "rows/s");
+        ours.figure("cpu_seconds", "CPU", self.cpu.median(Side::Ours), "s");
+        let sealed = "rows sealed into their cohorts before";
+        ours.figure("sealed_per_second", sealed, self.sealed, "rows/s");
+        ours.figure("canaries", "canaries found in all files", count(self.ours_found), "");
+        ours
+    }
+
+    fn peer(&self, cohort: u64, version: String) -> Party {
+        let mut peer = Party::named("PostgreSQL, DELETE and VACUUM FULL; DROP of a partition");
+        peer.version = Some(version);
+        let lacks = "sealed rows; a dropped or rewritten file is only given back to the system";
+        peer.lacks = Some(lacks.to_owned());
+        peer.configuration = Some(postgres::CONFIGURATION_FILE.to_owned());
+        let seconds = self.seconds.median(Side::Peer);
+        peer.figure("seconds", "DELETE and VACUUM FULL", seconds, "s");
+        peer.figure("rows_per_second", "rows erased", per_second(cohort, seconds), "rows/s");
+        peer.figure("cpu_seconds", "CPU", self.cpu.median(Side::Peer), "s");
+        peer.figure("drop_seconds", "DROP", self.dropping.median(Side::Peer), "s");
+        let found = "canaries found after DELETE (log included)";
+        peer.figure("canaries", found, count(self.deleted_found), "");
+        let found = "canaries found after DROP (log included)";
+        peer.figure("drop_canaries", found, count(self.dropped_found), "");
+        peer
+    }
 }
 
 /// Figures of all pairs.
@@ -255,7 +299,8 @@ fn make_table(session: &mut Session, rows: u64, way: Way) -> Result<(), BenchErr
 fn peer(cluster: &mut Cluster, rows: u64, way: Way) -> Result<Erasure, BenchError> {
     let mut session = cluster.session()?;
     make_table(&mut session, rows, way)?;
-    let cpu = cluster.cpu_seconds();
+    let meter = Meter::of(cluster.process().map(|process| ("postgresql", process)));
+    let before = meter.read();
     let start: Instant = clock::monotonic();
     match way {
         Way::Delete => {
@@ -269,7 +314,7 @@ fn peer(cluster: &mut Cluster, rows: u64, way: Way) -> Result<Erasure, BenchErro
     // Until here the old files are only forgotten, not given back.
     session.run("CHECKPOINT")?;
     let seconds = start.elapsed().as_secs_f64();
-    let cpu = cluster.cpu_seconds() - cpu;
+    let cpu = meter.spent_since(&before).side();
     let left = session.number("SELECT count(*) FROM history")?;
     if left != rows - rows / u64::from(MONTHS) {
         return Err(odd(format!("the peer has {left} rows left")));

@@ -4,9 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::pairs::rounded;
+use super::harness::Subject;
+use super::record::{Measured, Oracle, Party};
 use super::{BenchError, Options, at, generated_for};
 use crate::live::country::{binary, scratch};
 use crate::live::fleet::{self, Fleet};
@@ -18,8 +17,14 @@ const PREFECTURE_RESIDENTS_MAX: u64 = 5_000_000;
 /// Room for the file, the database and its log, for one resident.
 const DISK_BYTES_PER_RESIDENT: u64 = 2_000;
 
+pub(crate) const SUBJECT: Subject = Subject {
+    id: "import",
+    title: "First load of a register",
+    question: "How long does the first load take, and how much disk and memory?",
+};
+
 /// Runs one load to its figures.
-pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
+pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
     let folder = scratch();
     files::make_folder(&folder)?;
     let measured = load(options, &folder, say);
@@ -27,7 +32,7 @@ pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Value, BenchE
     measured
 }
 
-fn load(options: &Options, folder: &Path, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
+fn load(options: &Options, folder: &Path, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
     let needed = options.residents * DISK_BYTES_PER_RESIDENT;
     if files::free_bytes(folder).is_some_and(|free| free < needed) {
         let what = format!("{} needs {} MB of disk", folder.display(), needed / 1_000_000);
@@ -57,26 +62,31 @@ fn load(options: &Options, folder: &Path, say: &dyn Fn(&str)) -> Result<Value, B
     }
     let tables = keeping.bytes_by_table()?;
     let bytes = |name: &str| tables.get(name).copied().unwrap_or(0);
-    let each = |bytes: u64| rounded(ratio(bytes, taken));
     let total: u64 = tables.values().sum();
-    Ok(json!({
-        "node": node,
-        "engine": "SQLite, sealed rows, six keyed digests a resident",
-        "residents": taken,
-        "seed": options.seed,
-        "rows_per_second": at(&watched.answer, "/rows_per_second"),
-        "load_seconds": at(&watched.answer, "/seconds"),
-        "seconds_with_digests": rounded(watched.seconds),
-        "cpu_seconds": rounded(watched.cpu_seconds),
-        "peak_mib": watched.peak_mib,
-        "database_bytes": total,
-        "bytes_per_resident": each(total),
-        "row_bytes_per_resident": each(bytes("resident")),
-        "index_bytes": bytes("term"),
-        "index_bytes_per_resident": each(bytes("term")),
-        "file_bytes": files::size(&file),
-        "file_sha256": at(&watched.answer, "/file_sha256"),
-    }))
+    let said = |name: &str| at(&watched.answer, name).as_f64().unwrap_or(f64::NAN);
+    let mut ours = Party::named("jukinet");
+    ours.figure("rows_per_second", "rows a second", said("/rows_per_second"), "rows/s");
+    ours.figure("load_seconds", "the load", said("/seconds"), "s");
+    ours.figure("seconds", "the whole command, digests included", watched.seconds, "s");
+    ours.figure("cpu_seconds", "CPU of the whole command", watched.cpu_seconds, "s");
+    ours.figure("peak_mib", "most memory held", watched.peak_mib, "MiB");
+    ours.figure("bytes_per_resident", "disk, a resident", ratio(total, taken), "B");
+    let rows = ratio(bytes("resident"), taken);
+    ours.figure("row_bytes_per_resident", "of these sealed rows", rows, "B");
+    let index = ratio(bytes("term"), taken);
+    ours.figure("index_bytes_per_resident", "of these index terms", index, "B");
+    let oracle = Oracle {
+        what: "residents in the file and in the store".to_owned(),
+        compared: taken,
+        errors: 0,
+    };
+    let sha256 = at(&watched.answer, "/file_sha256").as_str().unwrap_or_default();
+    Ok(Measured { ours, oracle, ..Measured::default() }
+        .on("node", node)
+        .on("engine", "SQLite, sealed rows, six keyed digests a resident")
+        .on("residents", taken)
+        .on("seed", options.seed)
+        .on("file", format!("{} bytes, SHA-256 {sha256}", files::size(&file).unwrap_or(0))))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "bytes and residents of one run")]

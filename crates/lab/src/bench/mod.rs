@@ -1,61 +1,71 @@
 //! Benchmarks of the running system: real processes, real sessions, every answer compared with what
 //! it must be; beside most of them a peer that does the same work in the same run. A wrong answer
 //! makes a run void.
+//!
+//! Another bench needs a file of its own and three lines in the command. It measures, the harness
+//! frames it (machine, calibration, reruns, verdicts) and makes the one record:
+//!
+//! ```text
+//! pub(crate) const SUBJECT: Subject = Subject { id: "B6", title: "…", question: "…?" };
+//!
+//! pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
+//!     let (mut ours, mut peer) = (Party::named("jukinet ledger"), Party::named("Tessera POSIX"));
+//!     let (mut times, mut rate) = (histogram(), Pairs::default());
+//!     for (number, pair) in (1..).zip(order()) {             // A B B A
+//!         for side in pair {
+//!             let before = meter(side).read();                // Meter::of([("log", pid), …])
+//!             … load, open loop from the moment each was due; each answer against the oracle …
+//!             let spent = meter(side).spent_since(&before);   // CPU of this side and the client
+//!             party(side).phases.push(Phase { pair: Some(number), cpu: …, latency: …, … });
+//!             rate.add(side, per_second(operations, seconds));
+//!         }
+//!     }
+//!     ours.curve("appends", &times);
+//!     let more = Ratio::more("rate", "times more proved entries a second", &rate);
+//!     let median = more.as_ref().map(|ratio| ratio.median);
+//!     let gates = vec![Gate::floor("against Tessera", "×", 5.0, median)];
+//!     let oracle = Oracle { what: "proofs verified".to_owned(), compared, errors: 0 };
+//!     let ratios = more.into_iter().collect();                // the first one leads
+//!     Ok(Measured { ours, peer: Some(peer), ratios, gates, oracle, ..Measured::default() }
+//!         .on("engine", "…").on("CPU by", meter.accounting()))
+//! }
+//! // In the command:
+//! Bench::B6 => framed(ledger::SUBJECT, &frame, |say| ledger::run(&options, say), say),
+//! ```
 
 pub(crate) mod build;
 pub(crate) mod cascade;
 pub(crate) mod change;
 pub(crate) mod erasure;
+pub(crate) mod harness;
 pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod pairs;
 pub(crate) mod people;
 pub(crate) mod provision;
+pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod usage;
 
 use std::path::{Path, PathBuf};
 
-use hdrhistogram::Histogram;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::live::calibration::Calibration;
 use crate::live::country::{self, Country};
-use crate::live::{LiveError, files, machine};
+use crate::live::{LiveError, files};
 use crate::population::{self, PopulationError};
 
 /// Residents that the shipped binary has embedded; more are generated.
 const EMBEDDED_RESIDENTS: u64 = 20_000;
 /// Where the demonstration's residents live.
 const MUNICIPALITIES: [&str; 4] = ["132152", "132047", "202029", "202207"];
-/// Above this the calibrations before and after differ too much for the figures to stand.
-pub(crate) const DRIFT_MAX: f64 = 0.20;
+
+/// The TLS suite of every session that a bench measures.
+pub(crate) const SUITE: &str = "default (X25519MLKEM768)";
 
 /// A figure by its path; null where there is none.
 pub(crate) fn at<'v>(figures: &'v Value, path: &str) -> &'v Value {
     figures.pointer(path).unwrap_or(&Value::Null)
-}
-
-/// Adds a figure to an object.
-pub(crate) fn set(figures: &mut Value, name: &str, figure: Value) {
-    if let Some(object) = figures.as_object_mut() {
-        object.insert(name.to_owned(), figure);
-    }
-}
-
-/// What a bench measured: ours, and where there is one, the peer's and the ratios.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    pub(crate) ours: Value,
-    pub(crate) peer: Value,
-    pub(crate) ratio: Value,
-}
-
-impl From<Value> for Measured {
-    /// Our side alone.
-    fn from(ours: Value) -> Self {
-        Self { ours, peer: Value::Null, ratio: Value::Null }
-    }
 }
 
 /// What a bench is run with.
@@ -87,39 +97,8 @@ pub enum BenchError {
     Void(String),
     #[error("cargo could not build: {0}")]
     Build(String),
-}
-
-/// Runs `bench` between two calibrations on a machine that is described.
-pub(crate) fn framed<M: Into<Measured>>(
-    id: &str,
-    bench: impl FnOnce(&dyn Fn(&str)) -> Result<M, BenchError>,
-    say: &dyn Fn(&str),
-) -> Result<Value, BenchError> {
-    let folder = country::scratch();
-    files::make_folder(&folder)?;
-    let mut described = machine::describe(&folder);
-    say("calibrating …");
-    let before = Calibration::take(&folder)?;
-    let measured = bench(say);
-    say("calibrating …");
-    let after = Calibration::take(&folder)?;
-    files::remove_folder(&folder);
-    let drift = after.drift_from(&before);
-    if let Some(machine) = described.as_object_mut() {
-        machine.insert("calibration_before".to_owned(), before.json());
-        machine.insert("calibration_after".to_owned(), after.json());
-        machine.insert("drift".to_owned(), json!((drift * 1_000.0).round() / 1_000.0));
-        machine.insert("drift_acceptable".to_owned(), json!(drift <= DRIFT_MAX));
-    }
-    let Measured { ours, peer, ratio } = measured?.into();
-    Ok(json!({
-        "id": id,
-        "machine": described,
-        "ours": ours,
-        "peer": peer,
-        "ratio": ratio,
-        "oracle_errors": 0,
-    }))
+    #[error("a record of a bench cannot be used: {0}")]
+    Record(String),
 }
 
 /// A country with this many residents, raised in a folder of its own.
@@ -164,19 +143,6 @@ pub(crate) fn generated_for(
 /// A runtime whose one thread moves the client's bytes.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
-}
-
-/// Milliseconds at the usual quantiles, to a hundredth.
-#[allow(clippy::cast_precision_loss, reason = "microseconds below an hour")]
-pub(crate) fn quantiles(times: &Histogram<u64>) -> Value {
-    let ms = |us: u64| (us as f64 / 10.0).round() / 100.0;
-    json!({
-        "p50": ms(times.value_at_quantile(0.5)),
-        "p99": ms(times.value_at_quantile(0.99)),
-        "p99_9": ms(times.value_at_quantile(0.999)),
-        "max": ms(times.max()),
-        "count": times.len(),
-    })
 }
 
 /// `count` per second, to a tenth.

@@ -1,7 +1,5 @@
 //! Pairs of ours and the peer in one run, in the order A B B A, so that what else the machine does
-//! falls on both; and the ratio of each pair. Pure.
-
-use serde_json::{Value, json};
+//! falls on both. Pure; the ratios are made in `record`.
 
 /// Pairs of one run: fewer tell nothing about the spread.
 pub(crate) const PAIRS_COUNT: usize = 5;
@@ -35,42 +33,20 @@ impl Pairs {
         }
     }
 
-    /// Takes the peer's side from another list of pairs.
-    pub(crate) fn take_peer(&mut self, other: &Self) {
-        self.peer.clone_from(&other.peer);
-    }
-
-    /// How many times less ours needs than the peer: time, CPU, bytes.
-    pub(crate) fn less(&self) -> Value {
-        spread(self.ours.iter().zip(&self.peer).map(|(ours, peer)| peer / ours))
-    }
-
-    /// How many times more ours does than the peer: operations a second.
-    pub(crate) fn more(&self) -> Value {
-        spread(self.ours.iter().zip(&self.peer).map(|(ours, peer)| ours / peer))
+    /// The figures of a side, in the order in which they were measured.
+    pub(crate) fn figures(&self, side: Side) -> &[f64] {
+        match side {
+            Side::Ours => &self.ours,
+            Side::Peer => &self.peer,
+        }
     }
 
     /// The middle figure of a side.
     pub(crate) fn median(&self, side: Side) -> f64 {
-        let mut figures = match side {
-            Side::Ours => self.ours.clone(),
-            Side::Peer => self.peer.clone(),
-        };
+        let mut figures = self.figures(side).to_vec();
         figures.sort_by(f64::total_cmp);
         rounded(figures.get(figures.len() / 2).copied().unwrap_or(0.0))
     }
-}
-
-fn spread(ratios: impl Iterator<Item = f64>) -> Value {
-    let mut ratios: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();
-    ratios.sort_by(f64::total_cmp);
-    let at = |place: usize| ratios.get(place).copied().map(rounded);
-    json!({
-        "median": at(ratios.len() / 2),
-        "min": at(0),
-        "max": at(ratios.len().saturating_sub(1)),
-        "pairs": ratios.len(),
-    })
 }
 
 /// Three digits are as many as such a figure has.
@@ -91,14 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn the_median_and_the_spread_are_those_of_the_pairs() {
+    fn the_median_is_that_of_one_side() {
         let mut pairs = Pairs::default();
         for (ours, peer) in [(1.0, 2.0), (1.0, 9.0), (2.0, 6.0)] {
             pairs.add(Side::Ours, ours);
             pairs.add(Side::Peer, peer);
         }
-        assert_eq!(pairs.less(), json!({"median": 3.0, "min": 2.0, "max": 9.0, "pairs": 3}));
-        assert_eq!(pairs.more()["max"], 0.5);
+        assert!((pairs.median(Side::Ours) - 1.0).abs() < 1e-9);
         assert!((pairs.median(Side::Peer) - 6.0).abs() < 1e-9);
     }
 }

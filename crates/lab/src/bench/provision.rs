@@ -6,13 +6,17 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use hdrhistogram::Histogram;
+use serde_json::json;
 use wire::NodeId;
 
+use super::harness::Subject;
 use super::load::{self, Judged, Magazine, Phase};
+use super::pairs::rounded;
 use super::people::People;
-use super::usage::{Spent, Usage};
-use super::{BenchError, Options, at, per_second, quantiles, raise, runtime, set};
+use super::record::{Latency, Measured, Oracle, Party, Phase as RecordPhase, Table};
+use super::usage::{Meter, Usage};
+use super::{BenchError, Options, SUITE, per_second, raise, runtime};
 use crate::live::clock;
 use crate::live::country::Country;
 use crate::live::keeping::Keeping;
@@ -44,6 +48,9 @@ struct Bench<'a> {
     lines: Vec<Line>,
     keeping: Keeping,
     runtime: tokio::runtime::Runtime,
+    meter: Meter,
+    party: Party,
+    handovers: Table,
     seed: u64,
     streams: u64,
     totals: Totals,
@@ -53,43 +60,63 @@ struct Bench<'a> {
 /// Sums over all phases, warm-up included.
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
-    answered: u64,
     persons: u64,
     empty: u64,
-    unavailable: u64,
     signed: u64,
     signing_us: f64,
 }
 
+pub(crate) const SUBJECT: Subject = Subject {
+    id: "B1",
+    title: "Immediate provision end to end, each inquiry signed (B1a)",
+    question: "How many provisions, each signed by an operator card and durably recorded before \
+               its answer leaves, does a second of CPU carry, and how long does one take?",
+};
+
 /// Runs B1a to its figures.
-pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
+pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
     let country = raise(options, say)?;
     let mut bench = Bench::new(country, options, say)?;
     let first_entry = bench.keeping.entries()?;
     bench.closed(16, 1)?;
-    let mut closed = Vec::new();
     for operators in OPERATORS {
-        closed.push(bench.closed(operators, options.seconds)?);
+        let done = bench.closed(operators, options.seconds)?;
+        bench.keep(done);
     }
-    let mut open = Vec::new();
     for rate in RATES {
-        open.push(bench.open(rate, options.seconds)?);
+        let done = bench.open(rate, options.seconds)?;
+        bench.keep(done);
     }
-    let ledger = bench.ledger(first_entry)?;
-    let totals = bench.totals;
-    Ok(json!({
-        "mode": "B1a, each inquiry signed by the operator card",
-        "suite": "default (X25519MLKEM768)",
-        "engine": "SQLite, sealed rows, no read index",
-        "residents": options.residents,
-        "seed": options.seed,
-        "mix": "70 % code, 20 % name and birth, 10 % name and address",
-        "sessions": SESSIONS_COUNT,
-        "card_signing_us": (totals.signing_us / per_call(totals.signed)).round(),
-        "closed": closed,
-        "open": open,
-        "ledger": ledger,
-    }))
+    let compared = bench.ledger(first_entry)?;
+    let Totals { signed, signing_us, .. } = bench.totals;
+    let mut ours = bench.party;
+    ours.figure("card_signing_us", "signing by one card", signing_us / per_call(signed), "µs");
+    Ok(Measured {
+        ours,
+        tables: vec![bench.handovers],
+        oracle: Oracle {
+            what: "persons told, item by item, and their leaves in the center's ledger".to_owned(),
+            compared,
+            errors: 0,
+        },
+        ..Measured::default()
+    }
+    .on("mode", "B1a, each inquiry signed by the operator card")
+    .on("engine", "SQLite, sealed rows, no read index")
+    .on("suite", SUITE)
+    .on("residents", options.residents)
+    .on("seed", options.seed)
+    .on("mix", "70 % code, 20 % name and birth date, 10 % name and address")
+    .on("sessions", SESSIONS_COUNT)
+    .on("CPU by", bench.meter.accounting()))
+}
+
+/// One phase of ours as it goes into the record.
+struct Done {
+    phase: RecordPhase,
+    latency: Histogram<u64>,
+    behind: u64,
+    caught_up: f64,
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of one run")]
@@ -113,7 +140,27 @@ impl<'a> Bench<'a> {
         let keeping = Keeping::open(&country, "center")?;
         let seed = options.seed;
         let (streams, totals) = (0, Totals::default());
-        Ok(Self { country, people, operator, lines, keeping, runtime, seed, streams, totals, say })
+        Ok(Self {
+            meter: Meter::of_country(&country, &PARTIES),
+            party: Party::named("jukinet, terminal to center and back"),
+            handovers: Table {
+                title: "Disclosure rows that follow the answers".to_owned(),
+                columns: ["phase", "rows behind at its end", "s to catch up"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                rows: Vec::new(),
+            },
+            country,
+            people,
+            operator,
+            lines,
+            keeping,
+            runtime,
+            seed,
+            streams,
+            totals,
+            say,
+        })
     }
 
     fn magazine(&mut self, count: u64) -> Result<Magazine, BenchError> {
@@ -129,72 +176,68 @@ impl<'a> Bench<'a> {
 
     /// One closed phase, and the wait until its disclosure data has reached the prefectures, so
     /// that no phase pays for the one before.
-    fn closed(&mut self, operators: usize, seconds: u64) -> Result<Value, BenchError> {
+    fn closed(&mut self, operators: usize, seconds: u64) -> Result<Done, BenchError> {
         let supply = if operators == 1 { SUPPLY_OF_ONE_PER_SECOND } else { SUPPLY_PER_SECOND };
         let magazine = self.magazine(supply * seconds)?;
-        let before = Usage::read(&self.country, &PARTIES);
+        let before = self.meter.read();
         let time = Duration::from_secs(seconds);
         let phase =
             self.runtime.block_on(load::closed(&self.lines, magazine.shots, operators, time))?;
-        let (mut figures, judged) = self.figures(phase, &before)?;
-        (self.say)(&format!(
-            "{operators:>4} operators: {:>7} provisions a second, p50 {} ms, p99 {} ms",
-            at(&figures, "/per_second"),
-            at(&figures, "/latency_ms/p50"),
-            at(&figures, "/latency_ms/p99")
-        ));
-        set(&mut figures, "operators", json!(operators));
-        set(&mut figures, "handover", self.handover()?);
-        self.add(&judged);
-        Ok(figures)
+        self.done(format!("closed loop, {operators} operators"), phase, &before)
     }
 
-    fn open(&mut self, rate: u32, seconds: u64) -> Result<Value, BenchError> {
+    fn open(&mut self, rate: u32, seconds: u64) -> Result<Done, BenchError> {
         let magazine = self.magazine(u64::from(rate) * seconds)?;
-        let before = Usage::read(&self.country, &PARTIES);
+        let before = self.meter.read();
         let phase = self.runtime.block_on(load::open(&self.lines, magazine.shots, rate))?;
-        let (mut figures, judged) = self.figures(phase, &before)?;
-        (self.say)(&format!(
-            "{rate:>4} a second, open: p50 {} ms, p99 {} ms, p99.9 {} ms",
-            at(&figures, "/latency_ms/p50"),
-            at(&figures, "/latency_ms/p99"),
-            at(&figures, "/latency_ms/p99_9")
-        ));
-        set(&mut figures, "rate", json!(rate));
-        set(&mut figures, "handover", self.handover()?);
-        self.add(&judged);
-        Ok(figures)
+        self.done(format!("open loop, {rate} a second"), phase, &before)
     }
 
-    fn figures(&self, phase: Phase, before: &Usage) -> Result<(Value, Judged), BenchError> {
-        let spent: Spent = Usage::read(&self.country, &PARTIES).spent_since(before);
+    fn done(&mut self, name: String, phase: Phase, before: &Usage) -> Result<Done, BenchError> {
+        let spent = self.meter.spent_since(before);
         let seconds = phase.seconds;
         let judged = load::judge(&self.people, phase.done);
         if judged.wrong > 0 {
             return Err(BenchError::Void(format!("{} answers are wrong", judged.wrong)));
         }
-        let figures = json!({
-            "answered": judged.answered,
-            "persons": judged.persons,
-            "unavailable": judged.unavailable,
-            "seconds": (seconds * 1_000.0).round() / 1_000.0,
-            "per_second": per_second(judged.answered, seconds),
-            "per_cpu_second": per_second(judged.answered, spent.ours()),
-            "latency_ms": quantiles(&judged.latency),
-            "cpu_seconds_per_1000": spent.per_thousand(judged.answered),
-        });
-        Ok((figures, judged))
+        let phase = RecordPhase {
+            name,
+            pair: None,
+            operations: judged.answered,
+            seconds: rounded(seconds),
+            per_second: Some(per_second(judged.answered, seconds)),
+            latency: Latency::of(&judged.latency),
+            cpu: Some(spent.per_thousand(judged.answered)),
+        };
+        if let Some(latency) = phase.latency {
+            (self.say)(&format!(
+                "{}: {} provisions a second, p50 {} ms, p99 {} ms",
+                phase.name,
+                phase.per_second.unwrap_or(0.0),
+                latency.p50,
+                latency.p99
+            ));
+        }
+        let (behind, caught_up) = self.handover()?;
+        self.add(&judged);
+        Ok(Done { phase, latency: judged.latency, behind, caught_up })
+    }
+
+    /// Puts a phase into the record.
+    fn keep(&mut self, done: Done) {
+        let Done { phase, latency, behind, caught_up } = done;
+        self.handovers.rows.push(vec![json!(phase.name), json!(behind), json!(caught_up)]);
+        self.party.curve(&phase.name, &latency);
+        self.party.phases.push(phase);
     }
 
     fn add(&mut self, judged: &Judged) {
-        self.totals.answered += judged.answered;
         self.totals.persons += judged.persons;
         self.totals.empty += judged.empty;
-        self.totals.unavailable += judged.unavailable;
     }
 
     /// How many disclosure rows still wait for the prefectures, and how long it takes them.
-    fn handover(&self) -> Result<Value, BenchError> {
+    fn handover(&self) -> Result<(u64, f64), BenchError> {
         let to: Vec<NodeId> = ["prefecture-13", "prefecture-20"]
             .iter()
             .filter_map(|name| NodeId::parse(name).ok())
@@ -209,15 +252,15 @@ impl<'a> Bench<'a> {
         if waiting > 0 {
             return Err(BenchError::Void(format!("{waiting} disclosure rows never arrived")));
         }
-        Ok(json!({"rows_behind_at_end": behind, "seconds_to_catch_up": seconds_since(start)}))
+        Ok((behind, seconds_since(start)))
     }
 
     /// The record against the answers: one leaf for each person told, none missing, none too many.
-    fn ledger(&mut self, first_entry: u64) -> Result<Value, BenchError> {
+    fn ledger(&mut self, first_entry: u64) -> Result<u64, BenchError> {
         self.country.stop();
         let kinds = self.keeping.kinds_from(first_entry)?;
         let verification = self.keeping.verify_ledger()?;
-        let Totals { persons, empty, unavailable, .. } = self.totals;
+        let Totals { persons, empty, .. } = self.totals;
         if !verification.is_sound() {
             return Err(BenchError::Void("the center's ledger does not verify".to_owned()));
         }
@@ -229,13 +272,7 @@ impl<'a> Bench<'a> {
                 kinds.provision
             )));
         }
-        Ok(json!({
-            "sound": true,
-            "size": verification.size,
-            "provision_leaves": kinds.provision,
-            "persons_answered": persons,
-            "unavailable": unavailable,
-        }))
+        Ok(persons)
     }
 }
 

@@ -10,20 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use law::code::RecordCode;
-use serde_json::json;
 use wire::FeedRow;
 use wire::limits::FEED_ROWS_COUNT_MAX;
 
 use super::cascade::{Plain, TABLES, load};
 use super::change::feed;
-use super::pairs::{Pairs, Side, order, rounded};
+use super::harness::Subject;
+use super::pairs::{PAIRS_COUNT, Pairs, Side, order, rounded};
 use super::people::People;
-use super::{BenchError, Measured, Options, generated_for, runtime};
+use super::record::{Gate, Measured, Oracle, Party, Ratio};
+use super::{BenchError, Options, generated_for, runtime};
 use crate::live::country::{binary, scratch};
 use crate::live::fleet::{self, Fleet};
 use crate::live::keeping::Keeping;
 use crate::live::line::Line;
-use crate::live::postgres::{Cluster, version};
+use crate::live::postgres::{self, Cluster, version};
 use crate::live::{clock, files, place};
 
 const MUNICIPALITY: &str = "132152";
@@ -37,6 +38,13 @@ const FIRST_ROUND: u32 = 900_000;
 /// Between the kill and the start: the system lets go of the dead processes' memory.
 const SETTLE: Duration = Duration::from_millis(300);
 
+pub(crate) const SUBJECT: Subject = Subject {
+    id: "B8",
+    title: "Recovery after kill -9 under load",
+    question: "How long after its start does a killed server take the next change, and is anything \
+               that was acknowledged lost?",
+};
+
 /// Runs B8 to its figures.
 pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
     let version = version()?;
@@ -44,23 +52,46 @@ pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, Ben
     let measured = pairs(options, &folder, say);
     files::remove_folder(&folder);
     let (seconds, residents, backlog) = measured?;
+    let label = "start to the first acknowledged change";
+    let party = |name: &str, side: Side| {
+        let mut party = Party::named(name);
+        party.figure("recovery_seconds", label, seconds.median(side), "s");
+        party.figure("lost", "acknowledged changes lost", 0.0, "");
+        party
+    };
+    let mut peer = party("PostgreSQL, crash recovery of the same backlog", Side::Peer);
+    peer.version = Some(version);
+    peer.lacks = Some("sealed rows, a verifiable log".to_owned());
+    peer.configuration = Some(postgres::CONFIGURATION_FILE.to_owned());
+    let faster = Ratio::less("recovery", "times faster to the first acknowledged change", &seconds);
+    let median = faster.as_ref().map(|ratio| ratio.median);
+    let ours = party("jukinet municipality", Side::Ours);
+    let took = ours.value("recovery_seconds");
+    let compared = residents * PAIRS_COUNT * 2;
     Ok(Measured {
-        ours: json!({
-            "engine": "SQLite, sealed rows, no read index",
-            "residents": residents,
-            "backlog_changes": backlog,
-            "first_acknowledgement_seconds": seconds.median(Side::Ours),
-            "acknowledged_and_lost": 0,
-        }),
-        peer: json!({
-            "name": "PostgreSQL, crash recovery of the same backlog",
-            "version": version,
-            "configuration": "crates/lab/assets/peer-postgresql.conf",
-            "first_acknowledgement_seconds": seconds.median(Side::Peer),
-            "acknowledged_and_lost": 0,
-        }),
-        ratio: json!({"times_faster": seconds.less()}),
-    })
+        ours,
+        peer: Some(peer),
+        ratios: faster.into_iter().collect(),
+        gates: vec![
+            Gate::floor("times faster than PostgreSQL's recovery", "×", 5.0, median),
+            Gate::floor("acknowledged changes lost", "", 0.0, Some(0.0)).at_most(),
+            Gate::moonshot("recovery after kill -9", "s", 1.0, took).at_most(),
+            Gate::moonshot("first answer from exec at 126 M residents", "s", 0.5, None).at_most(),
+        ],
+        oracle: Oracle {
+            what: "residents whose last acknowledged address must stand after the start".to_owned(),
+            compared: compared as u64,
+            errors: 0,
+        },
+        left_out: vec![
+            "power cut with dropped pages; start at 126 million; a JVM service start".to_owned(),
+        ],
+        ..Measured::default()
+    }
+    .on("engine", "SQLite, sealed rows, no read index")
+    .on("residents", residents)
+    .on("backlog", format!("{backlog} changes since the last checkpoint"))
+    .on("seed", options.seed))
 }
 
 fn pairs(

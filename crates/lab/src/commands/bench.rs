@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
-use crate::bench::{
-    BenchError, DRIFT_MAX, Options, build, change, erasure, framed, import, provision, recovery,
-};
+use crate::bench::harness::{Frame, document, floor_missed, framed};
+use crate::bench::record::Record;
+use crate::bench::{BenchError, Options, build, change, erasure, import, provision, recovery};
 use crate::live::country;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,6 +74,20 @@ pub(crate) struct Arguments {
     /// Build from nothing as well (bench build); takes minutes and every core.
     #[arg(long)]
     cold: bool,
+    /// Name of this machine in the record; made from its processor where none is given.
+    #[arg(long, value_name = "NAME")]
+    machine: Option<String>,
+    /// How often to run again when the machine was not quiet.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=9)
+    )]
+    reruns: u32,
+    /// Exit with 1 when a floor is missed in a run that counts.
+    #[arg(long)]
+    gate: bool,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -88,8 +102,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             eprintln!("{line}");
         }
     };
-    match measure(arguments, &say) {
-        Ok(document) => match print(arguments, &document) {
+    let measured = measure(arguments, &say);
+    match measured.and_then(|record| Ok((document(&record)?, floor_missed(&record.gates)))) {
+        Ok((document, missed)) => match print(arguments, &document) {
+            Ok(()) if missed && arguments.gate => ExitCode::from(EXIT_FAILED),
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain(&error);
@@ -104,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchError> {
+fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Record, BenchError> {
     let options = Options {
         jukinet: arguments.jukinet.clone(),
         seconds: arguments.seconds,
@@ -114,17 +130,28 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Value, BenchErro
     };
     // What is missing is said before five seconds of calibration, not after.
     country::binary(options.jukinet.as_deref())?;
+    let frame =
+        Frame { machine: arguments.machine.clone(), reruns: arguments.reruns, command: typed() };
     match arguments.bench {
-        Bench::B1 => framed("B1", |say| provision::run(&options, say), say),
-        Bench::B5 => framed("B5", |say| change::run(&options, say), say),
-        Bench::B8 => framed("B8", |say| recovery::run(&options, say), say),
-        Bench::B11 => framed("B11", |say| erasure::run(&options, say), say),
-        Bench::Import => framed("import", |say| import::run(&options, say), say),
+        Bench::B1 => framed(provision::SUBJECT, &frame, |say| provision::run(&options, say), say),
+        Bench::B5 => framed(change::SUBJECT, &frame, |say| change::run(&options, say), say),
+        Bench::B8 => framed(recovery::SUBJECT, &frame, |say| recovery::run(&options, say), say),
+        Bench::B11 => framed(erasure::SUBJECT, &frame, |say| erasure::run(&options, say), say),
+        Bench::Import => framed(import::SUBJECT, &frame, |say| import::run(&options, say), say),
         Bench::Build => {
             let jukinet = arguments.jukinet.as_deref();
-            framed("build", |say| build::run(jukinet, arguments.cold, say), say)
+            framed(build::SUBJECT, &frame, |say| build::run(jukinet, arguments.cold, say), say)
         }
     }
+}
+
+/// What was typed, without folders of this machine.
+fn typed() -> String {
+    let words = std::env::args().skip(1).map(|word| match word.rsplit_once('/') {
+        Some((_, last)) => last.to_owned(),
+        None => word,
+    });
+    std::iter::once("jukilab".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
@@ -142,12 +169,8 @@ fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
     for (name, value) in lines {
         writeln!(out, "{name:width$}  {value}")?;
     }
-    if document.pointer("/machine/drift_acceptable") == Some(&Value::Bool(false)) {
-        writeln!(
-            out,
-            "the calibrations differ by more than {:.0} %: the machine was not quiet, run it again",
-            DRIFT_MAX * 100.0
-        )?;
+    if let Some(because) = document.pointer("/counts/because").and_then(Value::as_str) {
+        writeln!(out, "these figures do not count: {because}")?;
     }
     if document.get("peer").is_none_or(Value::is_null) {
         writeln!(out, "no peer was run beside it: these are absolute figures of this machine")?;

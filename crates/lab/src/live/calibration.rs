@@ -58,16 +58,16 @@ impl Calibration {
 
     /// The largest relative change of a median figure against an earlier calibration.
     #[allow(clippy::cast_precision_loss, reason = "microseconds of one system call")]
-    pub(crate) fn drift_from(&self, before: &Self) -> f64 {
+    pub(crate) fn drift_from(&self, before: &Self) -> (f64, &'static str) {
         let change = |now: f64, then: f64| if then > 0.0 { (now / then - 1.0).abs() } else { 0.0 };
         [
-            change(self.signs_per_second, before.signs_per_second),
-            change(self.verifies_per_second, before.verifies_per_second),
-            change(self.fdatasync_p50_us as f64, before.fdatasync_p50_us as f64),
-            change(self.reads_ns, before.reads_ns),
+            (change(self.signs_per_second, before.signs_per_second), "signing"),
+            (change(self.verifies_per_second, before.verifies_per_second), "verifying"),
+            (change(self.fdatasync_p50_us as f64, before.fdatasync_p50_us as f64), "fdatasync"),
+            (change(self.reads_ns, before.reads_ns), "random reads"),
         ]
         .into_iter()
-        .fold(0.0, f64::max)
+        .fold((0.0, "nothing"), |most, part| if part.0 > most.0 { part } else { most })
     }
 }
 
@@ -176,7 +176,8 @@ mod tests {
             reads_ns: 50.0,
         };
         let after = Calibration { fdatasync_p50_us: 130, fdatasync_p99_us: 9_000, ..before };
-        assert!((after.drift_from(&before) - 0.3).abs() < 1e-9);
-        assert!(before.drift_from(&before) < 1e-9);
+        let (drift, part) = after.drift_from(&before);
+        assert!((drift - 0.3).abs() < 1e-9 && part == "fdatasync");
+        assert!(before.drift_from(&before).0 < 1e-9);
     }
 }

@@ -1,30 +1,53 @@
 //! The machine a figure was measured on, and the CPU time its processes have used.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use crate::bench::record::Machine;
 
 /// The kernel counts CPU time in hundredths of a second on every Linux that runs here (USER_HZ).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Cores, model, kernel, file system of `folder`, load.
-pub(crate) fn describe(folder: &Path) -> Value {
+/// Cores, model, kernel, file system of `folder`, load; named after its processor.
+pub(crate) fn describe(folder: &Path) -> Machine {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cpu = model.map(|(_, name)| name.trim().to_owned());
     let cores = info.lines().filter(|line| line.starts_with("processor")).count();
+    let cores = u32::try_from(cores).unwrap_or(u32::MAX);
     let memory = read("/proc/meminfo");
     let memory = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let memory_kib: Option<u64> =
         memory.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
-    json!({
-        "cpu": model.map(|(_, name)| name.trim()),
-        "cores": cores,
-        "memory_mib": memory_kib.map(|kib| kib / 1024),
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
-        "file_system": file_system(&read("/proc/mounts"), folder),
-        "load_average": read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
-    })
+    Machine {
+        name: name(cpu.as_deref().unwrap_or("unknown"), cores),
+        cpu,
+        cores,
+        memory_mib: memory_kib.map(|kib| kib / 1024),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        file_system: file_system(&read("/proc/mounts"), folder),
+        load_average: read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A name that says what the machine is and not whose: the processor's words and the cores.
+fn name(cpu: &str, cores: u32) -> String {
+    let words = cpu.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.');
+    let telling = |word: &&str| !word.is_empty() && !["R", "TM", "CPU", "Processor"].contains(word);
+    let words: Vec<String> = words.filter(telling).map(str::to_ascii_lowercase).collect();
+    format!("{}-{cores}-cores", words.join("-"))
+}
+
+/// The commit of the tree this runs in, with `+` where files differ from it; none outside a tree.
+pub(crate) fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let said = Command::new("git").args(arguments).stderr(Stdio::null()).output().ok()?;
+        said.status.success().then(|| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--short=10", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changed.is_empty() { commit } else { format!("{commit}+") })
 }
 
 /// The type of the mount with the longest path above `folder`.
@@ -97,6 +120,12 @@ mod tests {
         let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 120 30 0 0 20";
         assert!((ticks(stat) - 150.0).abs() < f64::EPSILON);
         assert!(own_cpu_seconds() >= 0.0);
+    }
+
+    #[test]
+    fn a_machine_is_named_after_its_processor() {
+        assert_eq!(name("Intel(R) Xeon(R) Processor @ 2.60GHz", 2), "intel-xeon-2.60ghz-2-cores");
+        assert_eq!(name("unknown", 8), "unknown-8-cores");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The one place of this crate that knows clock, dice, sockets, files and processes for the
 //! benches. What is measured, and what the answers must be, is decided in `bench`.
 
+pub(crate) mod accounts;
 pub(crate) mod builder;
 pub(crate) mod calibration;
 pub(crate) mod clock;

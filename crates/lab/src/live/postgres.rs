@@ -17,7 +17,9 @@ use super::{LiveError, clock, machine};
 
 /// Where Debian keeps the version that is compared with.
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
-const CONFIGURATION: &str = include_str!("../../assets/peer-postgresql.conf");
+const CONFIGURATION: &str = include_str!("../../peers/postgresql.conf");
+/// Where that file stands in this repository, for the record.
+pub(crate) const CONFIGURATION_FILE: &str = "crates/lab/peers/postgresql.conf";
 /// How long a cluster may take to start, recovery included.
 const START_PATIENCE: Duration = Duration::from_secs(300);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
@@ -123,9 +125,9 @@ impl Cluster {
         }
     }
 
-    /// CPU seconds of the server and all its processes, ended ones included.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        self.server.as_ref().map_or(0.0, |server| machine::family_cpu_seconds(server.id()))
+    /// The server's first process, the parent of all others.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
     }
 
     /// SIGKILL for every process of the server, as if the machine had lost them.
