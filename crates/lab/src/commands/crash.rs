@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{EXIT_DEFECT, EXIT_FAILED, EXIT_USAGE, complain};
-use crate::crash::{self, Options, Outcome, Plant, Point};
+use crate::crash::{self, Loss, Options, Outcome, Plant, Point, images};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Planted {
@@ -19,12 +19,24 @@ enum Planted {
     EarlyAcknowledgement,
     /// The database's log is gone after the kill.
     LostLog,
+    /// With --cut or --images: a sync keeps nothing.
+    LyingSync,
+}
+
+/// What becomes of that which was not synced when the power fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Cut {
+    /// All of it is gone.
+    Whole,
+    /// Each write is kept, lost or torn by the seed.
+    Torn,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  jukilab crash --sample 60\n  jukilab crash --day\n  jukilab \
         crash --point center:day:fdatasync:12\n  jukilab crash --plant early-acknowledgement \
-        --sample 60\n\nNeeds strace and the right to trace (root, or the own user's processes). \
+        --sample 60\n  jukilab crash --cut torn --sample 60\n  jukilab crash \
+        --images\n\nNeeds strace and the right to trace (root, or the own user's processes). \
         The processes run\non loopback in a folder of their own, removed at the end. Exit codes: \
         0 nothing was lost or\ndoubled (with --plant: the planted fault was found), 1 it could \
         not be tried, 3 a defect.")]
@@ -38,6 +50,19 @@ pub(crate) struct Arguments {
     /// One point: NODE:start|day:CALL:N.
     #[arg(long, value_name = "POINT", value_parser = point)]
     point: Option<Point>,
+    /// The power fails at the point: what was not synced is lost too.
+    #[arg(long, value_enum, value_name = "LOSS", conflicts_with = "images")]
+    cut: Option<Cut>,
+    /// Every disk that a power cut can leave, from one recorded day of each node.
+    #[arg(long, conflicts_with_all = ["day", "sample", "point"])]
+    images: bool,
+    /// Countries in which points are tried at the same time.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=16))]
+    jobs: u8,
+    /// With --images: at most this many acts of each node, evenly spread.
+    #[arg(long, value_name = "N", requires = "images")]
+    most: Option<usize>,
     /// Nodes to kill; all three tiers when none is named.
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     victims: Vec<String>,
@@ -63,14 +88,18 @@ fn point(text: &str) -> Result<Point, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    if !arguments.day && arguments.sample.is_none() && arguments.point.is_none() {
-        eprintln!("jukilab: name --day, --sample SECONDS or --point POINT");
+    let named = arguments.day || arguments.sample.is_some() || arguments.point.is_some();
+    if !named && !arguments.images {
+        eprintln!("jukilab: name --day, --sample SECONDS, --point POINT or --images");
         return ExitCode::from(EXIT_USAGE);
     }
     let known = crash::victims();
     if let Some(odd) = arguments.victims.iter().find(|node| !known.contains(node)) {
         eprintln!("jukilab: {odd} is not one of {}", known.join(", "));
         return ExitCode::from(EXIT_USAGE);
+    }
+    if arguments.images {
+        return run_images(arguments, known);
     }
     let options = Options {
         jukinet: arguments.jukinet.clone(),
@@ -81,6 +110,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         plant: arguments.plant.map(|plant| match plant {
             Planted::EarlyAcknowledgement => Plant::EarlyAcknowledgement,
             Planted::LostLog => Plant::LostLog,
+            Planted::LyingSync => Plant::LyingSync,
+        }),
+        jobs: usize::from(arguments.jobs),
+        cut: arguments.cut.map(|cut| match cut {
+            Cut::Whole => Loss::Whole,
+            Cut::Torn => Loss::Torn,
         }),
     };
     let bar = bar(arguments);
@@ -133,7 +168,12 @@ fn report(arguments: &Arguments, outcome: &Outcome) -> io::Result<()> {
         for fault in &failure.faults {
             writeln!(out, "    {fault}")?;
         }
-        writeln!(out, "    again: jukilab crash --point {}", failure.point)?;
+        let cut = match arguments.cut {
+            None => String::new(),
+            Some(Cut::Whole) => format!(" --cut whole --seed {}", arguments.seed),
+            Some(Cut::Torn) => format!(" --cut torn --seed {}", arguments.seed),
+        };
+        writeln!(out, "    again: jukilab crash --point {}{cut}", failure.point)?;
     }
     let kinds: Vec<String> =
         by_call.iter().map(|(call, count)| format!("{call} {count}")).collect();
@@ -143,6 +183,77 @@ fn report(arguments: &Arguments, outcome: &Outcome) -> io::Result<()> {
             {seconds:.0} s, seed {}",
         kinds.join(", "),
         passed.len(),
+        failures.len(),
+        arguments.seed
+    )?;
+    match (arguments.plant, failures.is_empty()) {
+        (Some(_), false) => writeln!(out, "the planted fault was found"),
+        (Some(_), true) => writeln!(out, "the planted fault was NOT found: the checks are blind"),
+        (None, true) => writeln!(out, "nothing was lost or doubled"),
+        (None, false) => Ok(()),
+    }
+}
+
+fn run_images(arguments: &Arguments, known: Vec<String>) -> ExitCode {
+    let options = images::Options {
+        jukinet: arguments.jukinet.clone(),
+        victims: if arguments.victims.is_empty() { known } else { arguments.victims.clone() },
+        seed: arguments.seed,
+        most: arguments.most,
+        lying: arguments.plant == Some(Planted::LyingSync),
+    };
+    let bar = bar(arguments);
+    let mut progress = |node: &str, done: usize, of: usize, outcome: &images::Outcome| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+        bar.set_message(format!("{node}, {} failures", outcome.failures.len()));
+    };
+    let tried = images::run(&options, &mut progress);
+    bar.finish_and_clear();
+    let outcome = match tried {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    if let Err(error) = report_images(arguments, &outcome) {
+        complain(&error);
+        return ExitCode::from(EXIT_FAILED);
+    }
+    let found = !outcome.failures.is_empty();
+    if found == options.lying { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DEFECT) }
+}
+
+fn report_images(arguments: &Arguments, outcome: &images::Outcome) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let images::Outcome { acts, opened, started, failures, seconds } = outcome;
+    let loss = |loss| if loss == Loss::Whole { "whole" } else { "torn" };
+    if arguments.json {
+        let failed = failures.iter().map(|failure| {
+            json!({
+                "node": failure.node, "after": failure.after, "loss": loss(failure.loss),
+                "faults": failure.faults,
+            })
+        });
+        let document = json!({
+            "acts": acts, "opened": opened, "started": started,
+            "failures": failed.collect::<Vec<_>>(), "seconds": (seconds * 10.0).round() / 10.0,
+            "planted": arguments.plant.is_some(), "seed": arguments.seed,
+        });
+        return writeln!(out, "{document}");
+    }
+    for failure in failures {
+        let (node, after) = (&failure.node, failure.after);
+        writeln!(out, "{node}, after act {after}, {} loss", loss(failure.loss))?;
+        for fault in &failure.faults {
+            writeln!(out, "    {fault}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{acts} acts recorded, {opened} disks opened, {started} given to a node, {} with a fault, \
+            {seconds:.0} s, seed {}",
         failures.len(),
         arguments.seed
     )?;

@@ -100,7 +100,7 @@ pub(crate) fn faults(
     Ok(faults)
 }
 
-fn onward(tier: &str) -> Option<NodeId> {
+pub(crate) fn onward(tier: &str) -> Option<NodeId> {
     let to = match tier {
         "municipality-132152" => "prefecture-13",
         "prefecture-13" => "center",
@@ -109,7 +109,7 @@ fn onward(tier: &str) -> Option<NodeId> {
     NodeId::parse(to).ok()
 }
 
-fn people(
+pub(crate) fn people(
     reads: &dyn Reads,
     standings: &Standings,
     fault: &mut dyn FnMut(String),
@@ -167,6 +167,6 @@ fn answers(
     Ok(())
 }
 
-fn unread(error: ReadError) -> CrashError {
+pub(crate) fn unread(error: ReadError) -> CrashError {
     CrashError::Unreadable(error.to_string())
 }

@@ -56,6 +56,8 @@ pub(crate) struct Standings {
     pub(crate) former: Vec<RecordCode>,
     /// Changes taken note of.
     pub(crate) changes: u64,
+    /// The number of the last change of each code.
+    last: BTreeMap<RecordCode, u64>,
 }
 
 impl Standings {
@@ -79,6 +81,12 @@ impl Standings {
         }
         self.people.insert(code, Standing { held, before });
         self.changes += 1;
+        self.last.insert(code, self.changes);
+    }
+
+    /// How many changes there were when this person last changed.
+    pub(crate) fn changes_until(&self, code: &RecordCode) -> u64 {
+        self.last.get(code).copied().unwrap_or(0)
     }
 
     /// Persons who are not removed.
@@ -94,6 +102,18 @@ pub(crate) struct Day {
 }
 
 impl Day {
+    /// How everybody stands after the first `changes` changes.
+    pub(crate) fn standings_after(&self, changes: u64) -> Standings {
+        let mut standings = Standings::default();
+        let rows = self.steps.iter().filter_map(|step| match step {
+            Step::Feed(rows) => Some(rows),
+            _ => None,
+        });
+        let first = usize::try_from(changes).unwrap_or(usize::MAX);
+        rows.flatten().take(first).for_each(|row| standings.change(&row.notice));
+        standings
+    }
+
     /// The day of `today`: entries and births; a move, a correction, a new code, a death, a
     /// departure and an arrival; an inquiry; a look at its record; two more changes.
     pub(crate) fn write(today: Date) -> Result<Self, DayError> {

@@ -58,9 +58,11 @@ impl std::fmt::Display for Point {
 }
 
 impl Point {
-    /// Whether the call belongs to the database's commits at work.
-    pub(crate) fn is_of_a_commit(&self) -> bool {
-        self.phase == Phase::Day && matches!(self.call.as_str(), "fdatasync" | "pwrite64")
+    /// Whether the call belongs to the database's commits at work; `whole`: calls are counted from
+    /// the first instruction on, the day's among them.
+    pub(crate) fn is_of_a_commit(&self, whole: bool) -> bool {
+        let at_work = whole || self.phase == Phase::Day;
+        at_work && matches!(self.call.as_str(), "fdatasync" | "pwrite64")
     }
 
     /// Reads back what [`Point`] prints.

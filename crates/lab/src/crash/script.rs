@@ -14,6 +14,7 @@ use super::check::Told;
 use super::day::{Standings, Step};
 use super::{CrashError, Plant};
 use crate::live::LiveError;
+use crate::live::clock;
 use crate::live::country::{TerminalFiles, terminals};
 use crate::live::fleet::Fleet;
 use crate::live::line::Line;
@@ -54,6 +55,17 @@ impl From<LiveError> for NotDone {
     }
 }
 
+/// Something that was acknowledged, and when it was heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) at_us: u64,
+    /// The day's changes up to this number are known to be kept: by the municipality, where
+    /// nothing was asked; by the center, where it answered with the last of them.
+    pub(crate) changes: u64,
+    /// Answers given until now, where it is an answer.
+    pub(crate) asked: Option<usize>,
+}
+
 /// The actors, their sessions, and what they were told.
 pub(crate) struct Script {
     runtime: tokio::runtime::Runtime,
@@ -63,6 +75,7 @@ pub(crate) struct Script {
     /// Sessions by server, opened when needed.
     lines: Vec<(String, Line)>,
     plant: Option<Plant>,
+    pub(crate) acknowledged: Vec<Acknowledged>,
     pub(crate) standings: Standings,
     pub(crate) told: Told,
 }
@@ -84,6 +97,7 @@ impl Script {
             feed: place::feed(&fleet.config("municipality-132152"))?,
             lines: Vec::new(),
             plant,
+            acknowledged: Vec::new(),
             standings: Standings::default(),
             told: Told::default(),
         })
@@ -150,6 +164,12 @@ impl Script {
                     }
                 }
                 rows.iter().for_each(|row| self.standings.change(&row.notice));
+                let changes = self.standings.changes;
+                self.acknowledged.push(Acknowledged {
+                    at_us: clock::now_us(),
+                    changes,
+                    asked: None,
+                });
                 Ok(())
             }
             Reply::Unavailable { reason } => Err(NotDone::Yet(reason)),
@@ -178,6 +198,11 @@ impl Script {
         let stands = self.standings.people.get(code).map(|standing| &standing.held.identity.items);
         let as_told = stands
             .is_some_and(|items| items.address == person.address && items.name == person.name);
+        if as_told {
+            let (at_us, changes) = (clock::now_us(), self.standings.changes_until(code));
+            let asked = Some(self.told.answers.len());
+            self.acknowledged.push(Acknowledged { at_us, changes, asked });
+        }
         if as_told { Ok(()) } else { Err(NotDone::Yet("the answer is an older state".to_owned())) }
     }
 

@@ -10,6 +10,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(since.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
 }
 
+/// Now, in microseconds since the Unix epoch: the tracer's clock.
+pub(crate) fn now_us() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, micros)
+}
+
 /// A point on the steady clock.
 pub(crate) fn monotonic() -> Instant {
     Instant::now()

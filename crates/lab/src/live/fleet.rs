@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -23,6 +24,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the key ceremony of a country may take.
 const PREPARE_PATIENCE: Duration = Duration::from_secs(120);
+/// A node's standard error, kept beside its files.
+const LOG: &str = "log";
 /// Time between two looks at a process.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -42,7 +45,16 @@ pub(crate) enum Trace {
         into: PathBuf,
     },
     Kill(Injection),
+    /// Write every call of these kinds into a file, with its bytes; kill where told.
+    Record {
+        calls: String,
+        kill: Option<Injection>,
+        into: PathBuf,
+    },
 }
+
+/// No call of a node carries more at once: a string that is cut short makes a record useless.
+const RECORD_BYTES_MAX: &str = "16777216";
 
 impl Trace {
     fn arguments(&self) -> Vec<String> {
@@ -56,6 +68,16 @@ impl Trace {
                 let inject = format!("inject={call}:signal=KILL:when={nth}");
                 let trace = format!("trace={call}");
                 words(&["-f", "-q", "-e", &trace, "-e", &inject, "-o", "/dev/null"])
+            }
+            Self::Record { calls, kill, into } => {
+                let (into, trace) = (into.display().to_string(), format!("trace={calls}"));
+                let exact = ["-f", "-q", "-y", "-xx", "-ttt", "-s", RECORD_BYTES_MAX];
+                let mut all = words(&exact);
+                all.extend(words(&["-e", &trace, "-o", &into]));
+                if let Some(Injection { call, nth }) = kill {
+                    all.extend(words(&["-e", &format!("inject={call}:signal=KILL:when={nth}")]));
+                }
+                all
             }
         }
     }
@@ -171,6 +193,50 @@ impl Fleet {
         Ok(())
     }
 
+    /// Every file of a node but its log, by its path.
+    pub(crate) fn files(&self, node: &str) -> Result<BTreeMap<String, Vec<u8>>, LiveError> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.folder(node)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(LiveError::file(&folder))?.flatten() {
+                let path = entry.path();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(path),
+                    Ok(kind) if kind.is_file() && entry.file_name() != LOG => {
+                        let bytes = std::fs::read(&path).map_err(LiveError::file(&path))?;
+                        found.insert(path.display().to_string(), bytes);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes these the files of a dead node, its log apart.
+    pub(crate) fn put_files(
+        &self,
+        node: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), LiveError> {
+        for path in self.files(node)?.into_keys().filter(|path| !files.contains_key(path)) {
+            let path = PathBuf::from(path);
+            remove(&path, std::fs::remove_file(&path))?;
+        }
+        for (path, bytes) in files {
+            let path = PathBuf::from(path);
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(LiveError::file(folder))?;
+            }
+            let mut open = OpenOptions::new();
+            // Keys are among them.
+            let open = open.write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let mut file = open.map_err(LiveError::file(&path))?;
+            file.write_all(bytes).map_err(LiveError::file(&path))?;
+        }
+        Ok(())
+    }
+
     /// Starts nodes and waits until each is ready.
     pub(crate) fn start(&mut self, nodes: &[&str]) -> Result<(), LiveError> {
         let mut starting = Vec::new();
@@ -191,7 +257,7 @@ impl Fleet {
 
     fn launch(&mut self, node: &str, trace: Option<&Trace>) -> Result<Starting, LiveError> {
         let role = node.split('-').next().unwrap_or(node);
-        let log = self.folder(node).join("log");
+        let log = self.folder(node).join(LOG);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -305,7 +371,7 @@ impl Fleet {
 
     /// The last lines of a node's log, for a report.
     pub(crate) fn log_tail(&self, node: &str) -> String {
-        let text = std::fs::read_to_string(self.folder(node).join("log")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.folder(node).join(LOG)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.iter().rev().take(5).rev().copied().collect::<Vec<_>>().join("\n")
     }
@@ -346,6 +412,22 @@ fn remove(path: &Path, done: std::io::Result<()>) -> Result<(), LiveError> {
             Err(LiveError::file(path)(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// The record of a process that has ended: whole when the tracer has said how it ended.
+pub(crate) fn recorded(file: &Path) -> Result<String, LiveError> {
+    let until = clock::monotonic() + ATTACH_PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(file).map_err(LiveError::file(file))?;
+        let last = text.lines().next_back().unwrap_or_default();
+        if text.ends_with('\n') && last.contains("+++ ") {
+            return Ok(text);
+        }
+        if clock::monotonic() > until {
+            return Err(LiveError::content(file, "the tracer did not finish its record"));
+        }
+        std::thread::sleep(LOOK_EVERY);
     }
 }
 

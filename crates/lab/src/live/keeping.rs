@@ -165,6 +165,11 @@ impl Keeping {
         Ok(waiting)
     }
 
+    /// Whether a checkpoint stands in the ledger's folder.
+    pub(crate) fn has_published(&self) -> bool {
+        self.folder.join("ledger").join("checkpoint").exists()
+    }
+
     /// Recomputes the published ledger from its entry bundles.
     pub(crate) fn verify_ledger(&self) -> Result<Verification, LiveError> {
         let path = self.folder.join("ledger.vkey");

@@ -67,6 +67,8 @@ pub(super) fn swarm(root: &Path) -> Result<String, Fault> {
 /// Seconds of kills at points of a day, and of looking for a planted fault that must be found.
 const CRASH_SAMPLE: &str = "35";
 const CRASH_PLANTED: &str = "20";
+/// Acts of each tier's recorded day after which the power fails.
+const CRASH_IMAGES: &str = "60";
 const CRASH_LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) fn crash(root: &Path) -> Result<String, Fault> {
@@ -78,6 +80,10 @@ pub(super) fn crash(root: &Path) -> Result<String, Fault> {
     let planted = ["--plant", "early-acknowledgement", "--victims", "municipality-132152"];
     let sample = ["target/debug/jukilab", "crash", "--sample", CRASH_PLANTED];
     Call { words: &[&sample[..], &planted].concat(), limit, ..Call::default() }.run(root)?;
+    let images = ["target/debug/jukilab", "crash", "--images", "--most", CRASH_IMAGES];
+    Call { words: &images, limit, ..Call::default() }.run(root)?;
+    let lying = ["--plant", "lying-sync", "--victims", "municipality-132152"];
+    Call { words: &[&images[..], &lying].concat(), limit, ..Call::default() }.run(root)?;
     Ok("nothing was lost or doubled, and the planted fault was found".to_owned())
 }
 
