@@ -73,6 +73,8 @@ enum Command {
     Backup(command::backup::BackupArgs),
     /// Erase what has reached the end of its term (保存期間)
     Retention(command::retention::RetentionArgs),
+    /// The rules of a machine's firewall, from the conversation table and the directory
+    Firewall(command::firewall::FirewallArgs),
     /// Moves that wait and notices that could not be applied
     SetAside(command::set_aside::SetAsideArgs),
     /// A node's store as a whole: its digest, and moving it between SQLite and PostgreSQL
@@ -139,6 +141,7 @@ fn dispatch(command: &Command, talk: Talk) -> Exit {
         Command::Resident(args) => command::resident::run(args, talk),
         Command::Backup(args) => command::backup::run(args, talk),
         Command::Retention(args) => command::retention::run(args, talk),
+        Command::Firewall(args) => command::firewall::run(args, talk),
         Command::SetAside(args) => command::set_aside::run(args, talk),
         Command::Store(args) => command::store::run(args, talk),
         Command::Ledger(args) => command::ledger_verify::run(args, talk),

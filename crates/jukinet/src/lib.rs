@@ -15,6 +15,7 @@ pub mod demo;
 pub mod dice;
 pub mod disk;
 pub mod feed;
+pub mod firewall;
 pub mod gateway;
 pub mod net;
 pub mod pkcs11;

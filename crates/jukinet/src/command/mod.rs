@@ -6,6 +6,7 @@ pub mod code;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod firewall;
 pub mod fsck;
 pub mod gateway;
 pub mod import;

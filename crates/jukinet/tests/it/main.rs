@@ -20,6 +20,7 @@ mod country;
 mod crash;
 mod demo;
 mod files;
+mod firewall;
 mod gateway;
 mod import;
 mod moving;

@@ -17,6 +17,8 @@ const NEEDED: &[(&str, Shown)] = &[
     ("npm", Shown::Program("npm")),
     ("postgresql", Shown::Path("/usr/lib/postgresql/15/bin/initdb")),
     ("strace", Shown::Program("strace")),
+    ("nftables", Shown::Program("nft")),
+    ("iproute2", Shown::Program("ip")),
 ];
 
 #[derive(Debug, Clone, Copy)]
