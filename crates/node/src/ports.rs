@@ -58,6 +58,8 @@ pub enum Counter {
     DirectorySerial,
     /// Ledger index up to which provisions were handed to the prefectures' queues.
     Disclosed,
+    /// Time, in milliseconds, up to which the identifiers of requests were forgotten.
+    RequestsForgotten,
 }
 
 /// What a role keeps besides its register, one sealed value per key.

@@ -23,7 +23,7 @@ use crate::forwarder::asked_for;
 use crate::machine::{Peer, Ticket};
 use crate::member::{Member, operator_in};
 use crate::outbox::{Outbox, Parked};
-use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Looked, Reads, Write};
+use crate::ports::{CANDIDATES_PER_PROBE_COUNT_MAX, Counter, Looked, Reads, Write};
 use crate::reconcile::{Withheld, withheld_before};
 
 /// Most inquiries that may wait for their record at once; beyond it the peer is told to come again.
@@ -91,6 +91,10 @@ impl Provider {
         let asked = Asked { peer, ticket, digest, body: body.as_ref() };
         let Some(directory) = member.directory_at(now) else {
             out.unavailable(ticket, "no valid directory is held");
+            return;
+        };
+        let Ok(now) = judged_at(now, reads) else {
+            out.unavailable(ticket, "the register could not be read");
             return;
         };
         let verdict = match asked.body {
@@ -296,6 +300,14 @@ fn mode_key(query: &QueryDraft) -> &'static str {
         (None, None, Some(_), true) => "name-birth-prefix",
         (None, None, None, _) => "none",
     }
+}
+
+/// The time by which a request is judged: the clock's, and never earlier than the time up to which
+/// requests were forgotten. A clock that was set back would make an old one fresh again, and nobody
+/// would know any more that it was answered.
+pub(crate) fn judged_at(now: Timestamp, reads: &dyn Reads) -> Looked<Timestamp> {
+    let forgotten = reads.counter(&Counter::RequestsForgotten)?;
+    Ok(Timestamp(now.0.max(forgotten)))
 }
 
 /// Against replay: a request of about now is remembered until its signed time is stale here for

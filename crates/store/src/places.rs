@@ -60,6 +60,7 @@ pub(crate) fn counter_name(counter: &Counter) -> String {
         Counter::Feed => "feed".into(),
         Counter::DirectorySerial => "directory-serial".into(),
         Counter::Disclosed => "disclosed".into(),
+        Counter::RequestsForgotten => "requests-forgotten".into(),
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
+use crate::swarm::faults::FaultSet;
 use crate::swarm::{Options, Outcome, STEPS_COUNT_MAX, STEPS_DEFAULT, run as run_world};
 
 #[derive(Debug, Args)]
@@ -19,6 +20,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = STEPS_DEFAULT,
         value_parser = clap::value_parser!(u64).range(1..=STEPS_COUNT_MAX))]
     steps: u64,
+    /// Exactly these kinds of faults, instead of those that each seed draws: crash,loss; or none.
+    #[arg(long, value_name = "KIND,…", value_parser = FaultSet::parse)]
+    only: Option<FaultSet>,
+    /// Never these kinds of faults.
+    #[arg(long, value_name = "KIND,…", value_parser = FaultSet::parse, default_value = "none",
+        hide_default_value = true)]
+    without: FaultSet,
     /// Let municipalities change a person whom another one's notices are still about.
     #[arg(long)]
     restless: bool,
@@ -83,6 +91,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         watch: arguments.watch,
         restless: arguments.restless,
         outage: arguments.outage.map(Tier::place),
+        only: arguments.only,
+        without: arguments.without,
         plant: None,
     };
     let mut sum = Sum::default();
@@ -207,8 +217,15 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
 
 /// The one command that repeats a world.
 fn repeat_command(arguments: &Arguments, seed: u64) -> String {
-    let restless = if arguments.restless { " --restless" } else { "" };
-    let outage = arguments.outage.map_or("", Tier::option);
-    let steps = arguments.steps;
-    format!("jukilab swarm --seeds {seed} --steps {steps}{restless}{outage} --watch")
+    let mut command = format!("jukilab swarm --seeds {seed} --steps {}", arguments.steps);
+    if let Some(only) = arguments.only {
+        command += &format!(" --only {only}");
+    }
+    if arguments.without != FaultSet::NONE {
+        command += &format!(" --without {}", arguments.without);
+    }
+    if arguments.restless {
+        command += " --restless";
+    }
+    command + arguments.outage.map_or("", Tier::option) + " --watch"
 }

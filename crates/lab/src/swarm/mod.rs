@@ -6,6 +6,8 @@
 
 pub mod check;
 pub(crate) mod country;
+pub mod faults;
+mod flaky;
 pub(crate) mod keys;
 mod load;
 mod nation;
@@ -14,10 +16,12 @@ mod operate;
 pub mod plant;
 mod serve;
 mod station;
+mod storm;
 mod trace;
 mod world;
 
 use check::{Counts, Violation};
+use faults::{FaultKind, FaultSet, Faults};
 use plant::Plant;
 
 /// Events of the stormy part of a run, unless told otherwise.
@@ -44,11 +48,14 @@ pub struct Options {
     pub steps: u64,
     /// Print every event to stderr.
     pub watch: bool,
-    /// People may be changed by one municipality while another's notices about them are still on
-    /// their way, and a moving-out may be planned for a later day than the moving-in.
+    /// Exactly these kinds of faults, not those of the seed.
+    pub only: Option<FaultSet>,
+    /// Never these, whatever the seed says.
+    pub without: FaultSet,
+    /// [`FaultKind::Restless`] in any case.
     pub restless: bool,
-    /// Three days without the node of this place (0 the center, 1 and 2 the prefectures, 3 to 6 the
-    /// municipalities).
+    /// [`FaultKind::Outage`] in any case, of the node of this place (0 the center, 1 and 2 the
+    /// prefectures, 3 to 6 the municipalities).
     pub outage: Option<usize>,
     /// A fault planted on purpose; tests only.
     pub plant: Option<Plant>,
@@ -56,7 +63,31 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { steps: STEPS_DEFAULT, watch: false, restless: false, outage: None, plant: None }
+        Self {
+            steps: STEPS_DEFAULT,
+            watch: false,
+            only: None,
+            without: FaultSet::NONE,
+            restless: false,
+            outage: None,
+            plant: None,
+        }
+    }
+}
+
+impl Options {
+    /// The faults of the world of this seed.
+    fn faults(&self, seed: u64) -> Faults {
+        let mut faults = Faults::draw(seed, self.only, self.without);
+        if self.restless {
+            faults.kinds = faults.kinds.with(FaultKind::Restless);
+            faults.restless = true;
+        }
+        if self.outage.is_some() {
+            faults.kinds = faults.kinds.with(FaultKind::Outage);
+            faults.outage = self.outage;
+        }
+        faults
     }
 }
 
@@ -70,6 +101,8 @@ pub struct Outcome {
     /// SHA-256 of the trace: equal for two runs of one seed.
     pub trace: String,
     pub counts: Counts,
+    /// The kinds of faults that this world had.
+    pub faults: FaultSet,
     pub violation: Option<Violation>,
     /// The last lines of the trace, for a failure.
     pub last: Vec<String>,

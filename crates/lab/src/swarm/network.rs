@@ -11,40 +11,8 @@ use wire::{Reply, Request, Role};
 
 use super::check::Violation;
 use super::country::Place;
+use super::faults::Faults;
 use crate::draw::Draw;
-
-/// How bad the weather is in one world.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weather {
-    /// Messages lost and doubled, in a thousand.
-    pub(super) loss: u32,
-    pub(super) doubling: u32,
-    /// Messages that take seconds instead of milliseconds, in a thousand.
-    pub(super) lag: u32,
-    /// Mean time between crashes and between partitions; 0 = none.
-    pub(super) crash_every_ms: u32,
-    pub(super) partition_every_ms: u32,
-}
-
-impl Weather {
-    /// One world in five is calm: what fails there fails without any fault.
-    pub(super) fn draw(draw: &mut Draw) -> Self {
-        if draw.permille(200) {
-            return Self::calm();
-        }
-        Self {
-            loss: draw.below(80),
-            doubling: draw.below(80),
-            lag: draw.below(120),
-            crash_every_ms: 1_500 + draw.below(12_000),
-            partition_every_ms: 3_000 + draw.below(20_000),
-        }
-    }
-
-    pub(super) fn calm() -> Self {
-        Self { loss: 0, doubling: 0, lag: 0, crash_every_ms: 0, partition_every_ms: 0 }
-    }
-}
 
 /// What becomes of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,25 +22,30 @@ pub(super) enum Fate {
         after_ms: u64,
         again_after_ms: Option<u64>,
     },
+    /// Arrives after the next one between the same two places.
+    Overtaken,
     Lost,
     /// The sender learns at once that nobody is there.
     NotReachable,
+    /// A bit flipped on the line: the receiver's side ends the connection (TLS 1.3 does).
+    Damaged,
 }
 
 #[derive(Debug)]
 pub(super) struct Network {
-    pub(super) weather: Weather,
+    pub(super) faults: Faults,
     /// Places on the far side of the present partition.
     pub(super) cut_off: BTreeSet<Place>,
 }
 
 impl Network {
-    pub(super) fn new(weather: Weather) -> Self {
-        Self { weather, cut_off: BTreeSet::new() }
+    pub(super) fn new(faults: Faults) -> Self {
+        Self { faults, cut_off: BTreeSet::new() }
     }
 
-    /// The fate of a message between two places; inside one office only the machines fail.
-    pub(super) fn fate(&self, from: Place, to: Place, draw: &mut Draw) -> Fate {
+    /// The fate of a message between two places; inside one office only the machines fail. `twice`:
+    /// in how many of a thousand cases it arrives once more.
+    pub(super) fn fate(&self, from: Place, to: Place, twice: u32, draw: &mut Draw) -> Fate {
         if from == to {
             let after_ms = u64::from(1 + draw.below(5));
             return Fate::Arrives { after_ms, again_after_ms: None };
@@ -81,16 +54,22 @@ impl Network {
         if parted {
             return if draw.permille(500) { Fate::NotReachable } else { Fate::Lost };
         }
-        if draw.permille(self.weather.loss) {
+        if draw.permille(self.faults.loss) {
             return Fate::Lost;
         }
+        if draw.permille(self.faults.flip) {
+            return Fate::Damaged;
+        }
+        if draw.permille(self.faults.reorder) {
+            return Fate::Overtaken;
+        }
         let after_ms = self.delay(draw);
-        let again = draw.permille(self.weather.doubling);
+        let again = draw.permille(twice);
         Fate::Arrives { after_ms, again_after_ms: again.then(|| self.delay(draw)) }
     }
 
     fn delay(&self, draw: &mut Draw) -> u64 {
-        let lagging = draw.permille(self.weather.lag);
+        let lagging = draw.permille(self.faults.lag);
         u64::from(if lagging { 200 + draw.below(8_000) } else { 2 + draw.below(40) })
     }
 }
@@ -105,6 +84,20 @@ pub(super) fn carried(body: FrameBody) -> Result<FrameBody, Violation> {
     decoder.push(tail);
     let frame = decoder.next().map_err(|_| broken("decode"))?;
     frame.map(|frame| frame.body).ok_or_else(|| broken("end"))
+}
+
+/// A message of which one bit flipped. The line's own check ends the connection; what the decoder
+/// would have made of it is nobody's concern, so long as it comes to an end.
+pub(super) fn damaged(body: FrameBody, draw: &mut Draw) {
+    let Ok(mut bytes) = frame::encode(&Frame { id: 1, body }) else { return };
+    let bits = u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX);
+    let bit = draw.below(bits);
+    if let Some(byte) = bytes.get_mut(usize::try_from(bit / 8).unwrap_or(0)) {
+        *byte ^= 1 << (bit % 8);
+    }
+    let mut decoder = FrameDecoder::new();
+    decoder.push(&bytes);
+    let _ = decoder.next();
 }
 
 /// A request on the wire, if the table lets `from` say it to `to`.

@@ -41,7 +41,7 @@ impl World {
     }
 
     fn somebody_changes(&mut self) -> Result<(), Violation> {
-        let (checker, restless) = (&self.checker, self.options.restless);
+        let (checker, restless) = (&self.checker, self.faults.restless);
         let settled =
             |nation: &Nation, who: usize, place: Place| checker.settled(nation, who, place);
         let may = May { restless, settled: &settled };

@@ -10,16 +10,21 @@ use node::outbox::{OutgoingCall, OutgoingReply, Parts, SignRequest};
 use node::ports::{Counter, Recorded, Space, Store, Write};
 use store::Publish;
 use token::KeyName;
+use wire::frame::FrameBody;
 use wire::{NodeId, RelayedNotice, ReleaseBody, Reply, Request, SignedRelease};
 
 use super::check::Violation;
 use super::country::{CENTER, PREFECTURES, Place};
+use super::flaky::{Flaky, Rotten};
 use super::keys::node_key;
 use super::nation::municipality;
 use super::network::{self, Fate};
 use super::plant::Plant;
 use super::station::Caller;
 use super::world::{Event, START, World};
+
+/// Rot is counted in so many steps.
+const ROT_STEPS_COUNT: u32 = 10_000;
 
 /// Ticks between two signed checkpoints: about one a second.
 const TICKS_PER_CHECKPOINT: u64 = 5;
@@ -32,8 +37,20 @@ impl World {
             let now = self.time();
             let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
             let now = station.now(now);
+            station.latest = station.latest.max(now);
             let Some(machine) = station.machine.as_mut() else { return Ok(()) };
-            let parts = machine.handle(now, input, station.store.reads()).into_parts();
+            let store = station.store.reads();
+            let faults = &mut self.draws.faults;
+            let rotten = self.network.faults.rot > faults.below(ROT_STEPS_COUNT);
+            let outbox = if rotten && self.storm {
+                let rotten = Rotten::draw(faults);
+                let what = format_args!("place {place}: rows do not open: {rotten:?}");
+                self.trace.line(self.now_ms, what);
+                machine.handle(now, input, &Flaky { store, rotten })
+            } else {
+                machine.handle(now, input, store)
+            };
+            let parts = outbox.into_parts();
             if let Some(reason) = &parts.broken {
                 let detail = format!("place {place} stopped itself: {reason}");
                 return Err(Violation::new("machine-stopped", detail));
@@ -55,6 +72,27 @@ impl World {
         node_key(&self.country.sites.get(place)?.node)?.sign(&wanted.message)
     }
 
+    /// The token of this place signs, in its own time.
+    fn token_signs(&mut self, place: Place, wanted: &SignRequest) {
+        let (incarnation, sign) =
+            (self.stations.get(place).map_or(0, |s| s.incarnation), wanted.sign);
+        let mut after = u64::from(3 + self.draws.network.below(60));
+        let mut signature = self.signed(place, wanted);
+        if self.storm && self.draws.faults.permille(self.network.faults.token) {
+            match self.draws.faults.below(4) {
+                0 => signature = None,
+                // Later than the machine waits for it, too.
+                1 => after += u64::from(self.draws.faults.below(15_000)),
+                2 => {
+                    let again = after + u64::from(self.draws.faults.below(3_000));
+                    self.at(again, Event::Signed { place, incarnation, sign, signature });
+                }
+                _ => return,
+            }
+        }
+        self.at(after, Event::Signed { place, incarnation, sign, signature });
+    }
+
     /// Put a step's effects into the open group, or let them out at once if they need none.
     fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
         let Parts { mut writes, entries, replies, calls, signatures, draws, .. } = parts;
@@ -70,15 +108,16 @@ impl World {
             self.at(0, Event::Drawn { place, incarnation, draw: wanted.draw, bytes });
         }
         for wanted in signatures {
-            let slow = u64::from(3 + self.draws.network.below(60));
-            let fails = self.storm && self.draws.faults.permille(20);
-            let signature = if fails { None } else { self.signed(place, &wanted) };
-            let incarnation = self.stations.get(place).map_or(0, |s| s.incarnation);
-            let sign = wanted.sign;
-            self.at(slow, Event::Signed { place, incarnation, sign, signature });
+            self.token_signs(place, &wanted);
+        }
+        let keeps = !writes.is_empty() || !entries.is_empty();
+        let full = self.network.faults.full_disk;
+        if keeps && self.storm && self.draws.faults.permille(full) {
+            self.trace.line(self.now_ms, format_args!("place {place}: the disk is full"));
+            return self.give_up(place).map(|()| Vec::new());
         }
         let Some(station) = self.stations.get_mut(place) else { return Ok(Vec::new()) };
-        if !writes.is_empty() || !entries.is_empty() {
+        if keeps {
             let entropy = &mut self.draws.entropy;
             let mut dice = |bytes: &mut [u8]| entropy.fill(bytes);
             let intake = |w: &Write| matches!(w, Write::SetCounter(Counter::AppliedFrom(_), _));
@@ -118,7 +157,7 @@ impl World {
 
     /// The group becomes durable; what waited for it leaves, then the receipts are handed in.
     pub(super) fn commit(&mut self, place: Place, incarnation: u32) -> Result<(), Violation> {
-        if !self.is_up(place, incarnation) {
+        if !self.is_up(place, incarnation) || self.commit_fails(place)? {
             return Ok(());
         }
         let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
@@ -176,16 +215,23 @@ impl World {
         let request = network::request(caller.role(from), site.role, request)?;
         self.outstanding.insert(caller);
         self.at(patience_ms, Event::Timeout(caller));
-        match self.network.fate(caller.place(), to, &mut self.draws.network) {
+        let (way, twice) = ((caller.place(), to), self.network.faults.doubling);
+        match self.network.fate(way.0, to, twice, &mut self.draws.network) {
             Fate::Lost => {}
             Fate::NotReachable => {
                 self.at(5, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
             }
+            Fate::Damaged => {
+                network::damaged(FrameBody::Request(request), &mut self.draws.network);
+                self.trace.line(self.now_ms, format_args!("a bit flips to place {to}"));
+                self.at(9, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
+            }
+            Fate::Overtaken => self.hold(way, Event::Request { to, caller, request }),
             Fate::Arrives { after_ms, again_after_ms } => {
                 if let Some(again) = again_after_ms {
                     self.at(again, Event::Request { to, caller, request: request.clone() });
                 }
-                self.at(after_ms, Event::Request { to, caller, request });
+                self.post(way, after_ms, Event::Request { to, caller, request });
             }
         }
         Ok(())
@@ -213,7 +259,7 @@ impl World {
         station.tickets.insert(ticket, caller);
         if let Request::Inquiry(signed) = &request {
             let reads = station.store.reads();
-            self.checker.handed((to, now), ticket, signed, reads, &self.nation)?;
+            self.checker.handed((to, now, station.latest), ticket, signed, reads, &self.nation)?;
         }
         if self.options.plant == Some(Plant::OrderSwapped) {
             swap_two(&mut request);
@@ -258,13 +304,28 @@ impl World {
         let (at, kind, number) = (self.now_ms, reply.kind(), ticket.0);
         self.trace.line(at, format_args!("place {place} replies {kind} to {number}"));
         let reply = network::reply(reply)?;
-        match self.network.fate(place, caller.place(), &mut self.draws.network) {
+        self.send_back(place, caller, reply);
+        Ok(())
+    }
+
+    /// A reply is on its way over the network.
+    pub(super) fn send_back(&mut self, place: Place, caller: Caller, reply: Reply) {
+        let (way, twice) = ((place, caller.place()), self.network.faults.echo);
+        match self.network.fate(place, way.1, twice, &mut self.draws.network) {
             Fate::Lost | Fate::NotReachable => {}
-            Fate::Arrives { after_ms, .. } => {
-                self.at(after_ms, Event::Reply { caller, outcome: Ok(reply) });
+            Fate::Damaged => {
+                network::damaged(FrameBody::Reply(reply), &mut self.draws.network);
+                self.trace.line(self.now_ms, format_args!("a bit flips back from place {place}"));
+                self.at(9, Event::Reply { caller, outcome: Err(CallFailure::Malformed) });
+            }
+            Fate::Overtaken => self.hold(way, Event::Reply { caller, outcome: Ok(reply) }),
+            Fate::Arrives { after_ms, again_after_ms } => {
+                if let Some(again) = again_after_ms {
+                    self.at(again, Event::Reply { caller, outcome: Ok(reply.clone()) });
+                }
+                self.post(way, after_ms, Event::Reply { caller, outcome: Ok(reply) });
             }
         }
-        Ok(())
     }
 
     /// A call comes to its end, whichever way comes first.
@@ -274,7 +335,11 @@ impl World {
         outcome: Result<Reply, CallFailure>,
     ) -> Result<(), Violation> {
         if !self.outstanding.remove(&caller) {
-            return Ok(());
+            // The line drops what nobody waits for; where replies come twice, it does not.
+            let echoed = self.network.faults.echo > 0 && outcome.is_ok();
+            if !echoed || !matches!(caller, Caller::Node { .. }) {
+                return Ok(());
+            }
         }
         match caller {
             Caller::Node { place, incarnation, call } => {

@@ -98,8 +98,10 @@ pub(super) struct Station {
     pub(super) group: Group,
     pub(super) tickets: BTreeMap<u64, Caller>,
     pub(super) ticks: u64,
-    /// How far this node's clock is ahead of the world's.
-    pub(super) skew_ms: u64,
+    /// How far this node's clock is ahead of the world's, or behind it.
+    pub(super) skew_ms: i64,
+    /// The latest that its clock showed.
+    pub(super) latest: Timestamp,
 }
 
 impl std::fmt::Debug for Station {
@@ -114,7 +116,7 @@ impl Station {
         country: &Country,
         place: Place,
         directory: Vec<u8>,
-        skew_ms: u64,
+        skew_ms: i64,
     ) -> Result<Self, SwarmError> {
         let site = country.sites.get(place).ok_or(SwarmError::Country)?;
         let mut store = ModelStore::new(&site.origin);
@@ -123,8 +125,9 @@ impl Station {
         kept.map_err(|_| SwarmError::Country)?;
         let group = Group::default();
         let tickets = BTreeMap::new();
+        let (machine, incarnation, ticks, latest) = (None, 0, 0, Timestamp(0));
         let mut station =
-            Self { store, machine: None, incarnation: 0, group, tickets, ticks: 0, skew_ms };
+            Self { store, machine, incarnation, group, tickets, ticks, skew_ms, latest };
         station.start(country, place);
         Ok(station)
     }
@@ -166,6 +169,6 @@ impl Station {
     }
 
     pub(super) fn now(&self, world: Timestamp) -> Timestamp {
-        Timestamp(world.0 + self.skew_ms)
+        Timestamp(world.0.saturating_add_signed(self.skew_ms))
     }
 }

@@ -12,8 +12,9 @@ use super::check::{self, Checker, Violation, at_rest};
 use super::country::{
     CARD_AFFAIRS_COUNT, CENTER, Country, MUNICIPALITIES, PREFECTURES, Place, country,
 };
+use super::faults::Faults;
 use super::nation::Nation;
-use super::network::{Network, Weather};
+use super::network::Network;
 use super::plant::Plant;
 use super::station::{Caller, Station};
 use super::trace::Trace;
@@ -33,8 +34,8 @@ const TICK_EVERY_MS: u64 = 200;
 const REST_WITHIN_MS: u64 = 420_000;
 
 /// When a tier goes out, and for how long: 72 hours.
-const OUTAGE_AFTER_MS: u64 = 4_000;
-const OUTAGE_MS: u64 = 72 * 3_600_000;
+pub(super) const OUTAGE_AFTER_MS: u64 = 4_000;
+pub(super) const OUTAGE_MS: u64 = 72 * 3_600_000;
 
 /// Meanwhile everybody acts so much more rarely, and time is told so often.
 const SLOWER_TIMES: u64 = 3_000;
@@ -43,8 +44,15 @@ const TICK_SLOW_MS: u64 = 300_000;
 /// It is at rest when it has looked so for this long.
 const REST_FOR_MS: u64 = 4_000;
 
-/// The most a node's clock is ahead of another's.
+/// The most a node's clock is ahead of another's where no clock is wrong.
 const SKEW_MS_MAX: u32 = 1_500;
+
+/// How far a clock is off: a little, or up to `wrong_ms` either way.
+pub(super) fn skew(wrong_ms: u32, draw: &mut Draw) -> i64 {
+    let ahead = i64::from(draw.below(SKEW_MS_MAX));
+    let (wrong, back) = (i64::from(draw.below(wrong_ms)), draw.permille(500));
+    ahead + if back { -wrong } else { wrong }
+}
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -90,6 +98,10 @@ pub(super) enum Event {
     Err(usize),
     /// A tier goes out for three days.
     Outage(Place),
+    /// A clock jumps.
+    Jump,
+    /// A message that was to be overtaken goes, whether or not another one went by.
+    LetGo(Place, Place),
 }
 
 /// The seed's independent streams.
@@ -105,6 +117,8 @@ pub(super) struct Draws {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) options: Options,
+    /// What is bad about this world, all through it.
+    pub(super) faults: Faults,
     pub(super) country: &'static Country,
     pub(super) now_ms: u64,
     queue: BTreeMap<(u64, u64), Event>,
@@ -124,7 +138,7 @@ pub(super) struct World {
     /// Wrong filings that wait for their answer.
     pub(super) erring: BTreeMap<u64, usize>,
     /// A tier is out for days: everybody takes their time.
-    slow: bool,
+    pub(super) slow: bool,
     pub(super) next_number: u64,
     pub(super) agreed: bool,
     pub(super) storm: bool,
@@ -132,6 +146,8 @@ pub(super) struct World {
     pub(super) last_persons: Vec<law::inquiry::ProvidedPerson>,
     /// Requests that may be sent a second time.
     pub(super) overheard: Vec<(Place, Request)>,
+    /// Messages that wait to be overtaken.
+    pub(super) held: BTreeMap<(Place, Place), Event>,
 }
 
 impl World {
@@ -139,7 +155,7 @@ impl World {
         let country = country()?;
         let mut faults = Draw::new(SEED_LABEL, seed, 3);
         let mut load = Draw::new(SEED_LABEL, seed, 2);
-        let weather = Weather::draw(&mut faults);
+        let drawn = options.faults(seed);
         let agreed = !faults.permille(200);
         let overreach = options.plant == Some(Plant::CardOverreach);
         let affairs = if overreach { 2 * CARD_AFFAIRS_COUNT } else { CARD_AFFAIRS_COUNT };
@@ -147,7 +163,7 @@ impl World {
         let mut stations = Vec::new();
         let mut terminals = BTreeMap::new();
         for (place, site) in country.sites.iter().enumerate() {
-            let skew = u64::from(faults.below(SKEW_MS_MAX));
+            let skew = skew(drawn.skew_ms, &mut faults);
             stations.push(Station::new(country, place, directory.clone(), skew)?);
             let name = wire::NodeId::parse(&format!("terminal-{}", site.node));
             let terminal = Terminal::new(name.map_err(|_| SwarmError::Country)?, site.organ);
@@ -156,6 +172,7 @@ impl World {
         let nation = Nation::new(&mut load)?;
         let mut world = Self {
             options,
+            faults: drawn,
             country,
             now_ms: 0,
             queue: BTreeMap::new(),
@@ -163,9 +180,9 @@ impl World {
             steps: 0,
             stations,
             terminals,
-            network: Network::new(weather),
+            network: Network::new(drawn),
             nation,
-            checker: Checker::new(options.restless),
+            checker: Checker::new(drawn.restless),
             trace: Trace::new(options.watch),
             draws: Draws {
                 network: Draw::new(SEED_LABEL, seed, 1),
@@ -183,6 +200,7 @@ impl World {
             storm: true,
             last_persons: Vec::new(),
             overheard: Vec::new(),
+            held: BTreeMap::new(),
         };
         world.begin();
         Ok(world)
@@ -198,9 +216,10 @@ impl World {
             self.at(first, Event::Feed(place));
         }
         self.at(1_500, Event::Act);
-        self.plan_fault(Event::Crash(0));
-        self.plan_fault(Event::Part);
-        if let Some(place) = self.options.outage {
+        for kind in [Event::Crash(0), Event::Part, Event::Jump] {
+            self.plan_fault(kind);
+        }
+        if let Some(place) = self.faults.outage {
             self.at(OUTAGE_AFTER_MS, Event::Outage(place));
         }
     }
@@ -221,34 +240,9 @@ impl World {
         self.next_number
     }
 
-    pub(super) fn time(&self) -> Timestamp {
-        Timestamp(START.0 + self.now_ms)
-    }
-
-    fn plan_fault(&mut self, kind: Event) {
-        let weather = self.network.weather;
-        let mean = match kind {
-            Event::Crash(_) => weather.crash_every_ms,
-            _ => weather.partition_every_ms,
-        };
-        if !self.storm || mean == 0 {
-            return;
-        }
-        let after = u64::from(mean / 2 + self.draws.faults.below(mean));
-        let after = self.pace(after);
-        let event = match kind {
-            Event::Crash(_) => {
-                let count = u32::try_from(self.stations.len()).unwrap_or(1);
-                Event::Crash(usize::try_from(self.draws.faults.below(count)).unwrap_or(0))
-            }
-            other => other,
-        };
-        self.at(after, event);
-    }
-
     /// The storm, then the rest.
     pub(super) fn live(&mut self) -> Result<(), Violation> {
-        let outage = self.options.outage.map_or(0, |_| OUTAGE_AFTER_MS + OUTAGE_MS + 1);
+        let outage = self.faults.outage.map_or(0, |_| OUTAGE_AFTER_MS + OUTAGE_MS + 1);
         while self.steps < self.options.steps || self.now_ms < outage {
             self.step()?;
         }
@@ -303,9 +297,15 @@ impl World {
                 Ok(())
             }
             Event::Join => {
-                self.network.cut_off.clear();
-                self.trace.line(self.now_ms, format_args!("the network is whole"));
-                self.plan_fault(Event::Part);
+                self.join();
+                Ok(())
+            }
+            Event::Jump => {
+                self.jump();
+                Ok(())
+            }
+            Event::LetGo(from, to) => {
+                self.let_go(from, to, 0);
                 Ok(())
             }
             Event::Act => self.act(),
@@ -330,95 +330,6 @@ impl World {
         self.hand(place, Input::Tick)
     }
 
-    fn part(&mut self) {
-        if !self.storm {
-            return;
-        }
-        let draw = &mut self.draws.faults;
-        self.network.cut_off = (0..self.stations.len()).filter(|_| draw.permille(350)).collect();
-        self.checker.counts.partitions += 1;
-        let parted = &self.network.cut_off;
-        self.trace.line(self.now_ms, format_args!("cut off: {parted:?}"));
-        let until = u64::from(300 + self.draws.faults.below(9_000));
-        self.at(until, Event::Join);
-    }
-
-    /// The tier of this place goes out for 72 hours. The others live on, more slowly.
-    fn outage(&mut self, place: Place) -> Result<(), Violation> {
-        self.slow = true;
-        self.trace.line(self.now_ms, format_args!("place {place} is out for days"));
-        self.power_off(place, OUTAGE_MS)
-    }
-
-    fn crash(&mut self, place: Place) -> Result<(), Violation> {
-        if !self.storm {
-            return Ok(());
-        }
-        self.plan_fault(Event::Crash(0));
-        let down = u64::from(50 + self.draws.faults.below(5_000));
-        self.power_off(place, down)
-    }
-
-    fn power_off(&mut self, place: Place, down: u64) -> Result<(), Violation> {
-        let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_some()) else {
-            return Ok(());
-        };
-        let (callers, lost) = station.crash();
-        self.checker.crashed(place);
-        self.trace.line(self.now_ms, format_args!("crash of place {place}"));
-        if let Err(error) = lost {
-            return Err(Violation::new("durable-record", format!("place {place}: {error}")));
-        }
-        for caller in callers {
-            if self.draws.faults.permille(500) {
-                self.at(1, Event::Reply { caller, outcome: Err(CallFailure::NotReachable) });
-            }
-        }
-        self.at(down, Event::Restart(place));
-        Ok(())
-    }
-
-    fn restart(&mut self, place: Place) -> Result<(), Violation> {
-        let out = self.slow && self.options.outage == Some(place);
-        if out && self.now_ms < OUTAGE_AFTER_MS + OUTAGE_MS {
-            return Ok(());
-        }
-        let Some(station) = self.stations.get_mut(place).filter(|s| s.machine.is_none()) else {
-            return Ok(());
-        };
-        self.checker.restarted(place, station.store.reads(), &self.nation)?;
-        station.start(self.country, place);
-        let incarnation = station.incarnation;
-        if self.options.plant == Some(Plant::LyingDisk) && place == CENTER {
-            station.store.set_commits(store::model::Commits::Lying);
-        }
-        self.slow &= self.options.outage != Some(place);
-        self.trace.line(self.now_ms, format_args!("place {place} is up again"));
-        self.at(1, Event::Tick { place, incarnation });
-        Ok(())
-    }
-
-    /// The storm ends: nothing new is asked, everybody is up, the network is whole.
-    fn calm_down(&mut self) {
-        self.storm = false;
-        self.slow = false;
-        self.nation.file_all();
-        for place in MUNICIPALITIES {
-            self.at(5, Event::Feed(place));
-        }
-        for nth in 0..self.nation.wrong.len() {
-            if self.nation.wrong.get(nth).is_some_and(|wrong| !wrong.answered) {
-                self.at(5, Event::Err(nth));
-            }
-        }
-        self.network.weather = Weather::calm();
-        self.network.cut_off.clear();
-        self.trace.line(self.now_ms, format_args!("the storm is over"));
-        for place in 0..self.stations.len() {
-            self.at(10, Event::Restart(place));
-        }
-    }
-
     fn queues(&self) -> Vec<(Place, Place)> {
         let up = MUNICIPALITIES.map(|place| (place, 1 + usize::from(place > 4)));
         let across = PREFECTURES.into_iter().flat_map(|p| [(p, CENTER), (CENTER, p)]);
@@ -428,11 +339,10 @@ impl World {
     fn rests(&self) -> bool {
         let told = self.nation.registers.values().all(|register| register.waiting.is_empty());
         let answered = self.nation.wrong.iter().all(|wrong| wrong.answered);
-        let arrived = (CENTER..7).all(|place| self.arrived(place));
         told && answered
-            && arrived
             && self.asking.is_empty()
             && self.queues().into_iter().all(|(a, b)| self.empty(a, b))
+            && (CENTER..7).all(|place| self.arrived(place))
     }
 
     /// Nobody is on the way into this place, but for those whom nobody will ever release.
@@ -472,6 +382,7 @@ impl World {
             virtual_ms: self.now_ms,
             trace,
             counts: self.checker.counts,
+            faults: self.faults.kinds,
             violation,
             last,
         }

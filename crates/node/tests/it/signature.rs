@@ -149,6 +149,44 @@ fn a_request_counts_once_also_after_a_restart() {
     assert!(matches!(reply, Reply::Refusal(refusal) if refusal.rule == "request-stale"));
 }
 
+/// H07: what was answered is not fresh again because somebody sets the clock back.
+#[test]
+fn a_clock_that_is_set_back_answers_nothing_twice() {
+    let mut center = holding("center");
+    let signed = sign(&agency_body(1));
+    let request = || Request::Inquiry(signed.clone());
+    assert!(matches!(center.ask(NOW, &peer("agency-1"), request()), Reply::Answer(_)));
+    // By then it is forgotten, and its time is over.
+    let later = NOW.plus_ms(3 * ASKED_AT_SKEW_MS_MAX);
+    center.tick(later);
+    for restarts in 0..2 {
+        let reply = center.ask(NOW, &peer("agency-1"), request());
+        let Reply::Refusal(refusal) = reply else { panic!("answered twice, {restarts} restarts") };
+        assert_eq!(refusal.rule, "request-stale");
+        center.restart();
+    }
+    // Whoever asks by the time it was is answered, once.
+    let mut late = agency_body(2);
+    late.asked_at = later;
+    let signed = sign(&late);
+    let request = || Request::Inquiry(signed.clone());
+    assert!(matches!(center.ask(NOW, &peer("agency-1"), request()), Reply::Answer(_)));
+    let again = center.ask(NOW, &peer("agency-1"), request());
+    assert!(matches!(again, Reply::Refusal(refusal) if refusal.rule == "request-replayed"));
+}
+
+/// A clock that runs ahead of what the directory vouches for forgets nothing.
+#[test]
+fn a_clock_that_runs_ahead_forgets_nothing() {
+    let mut center = holding("center");
+    let signed = sign(&agency_body(1));
+    let request = || Request::Inquiry(signed.clone());
+    assert!(matches!(center.ask(NOW, &peer("agency-1"), request()), Reply::Answer(_)));
+    center.tick(NOW.plus_ms(86_400_000));
+    let again = center.ask(NOW, &peer("agency-1"), request());
+    assert!(matches!(again, Reply::Refusal(refusal) if refusal.rule == "request-replayed"));
+}
+
 #[test]
 fn a_request_of_the_future_is_remembered_as_long_as_it_is_fresh() {
     let mut center = holding("center");

@@ -178,9 +178,10 @@ fn counters_only_grow(b: &mut dyn Bench) {
         from("prefecture-20"),
         Counter::Feed,
         Counter::DirectorySerial,
+        Counter::RequestsForgotten,
         Counter::Disclosed,
     ];
-    for (counter, value) in all.iter().zip([3u64, 4, 5, 6, u64::MAX >> 1]) {
+    for (counter, value) in all.iter().zip([3u64, 4, 5, 6, 7, u64::MAX >> 1]) {
         assert_eq!(b.reads().counter(counter).unwrap(), 0);
         b.put(&[Write::SetCounter(counter.clone(), value)]);
         b.put(&[Write::SetCounter(counter.clone(), value - 1)]);

@@ -13,7 +13,7 @@ use super::super::country::Place;
 use super::super::keys::sha256;
 use super::super::nation::Nation;
 use super::plain::{asks_for, line};
-use super::{Asked, Checker, Expected, Reach, Violation, unreadable};
+use super::{Asked, Checker, Expected, Handed, Reach, Violation, unreadable};
 
 /// S1: 「該当者が50人を超えるとき…提供を受けられない」, counted here once more.
 const PERSONS_MAX: usize = 50;
@@ -80,9 +80,10 @@ impl Checker {
     }
 
     /// A provider is about to be handed a request: what must it say, given what it now holds?
+    /// `latest`: the latest its clock ever showed.
     pub(in super::super) fn handed(
         &mut self,
-        (place, now): (Place, Timestamp),
+        (place, now, latest): (Place, Timestamp, Timestamp),
         ticket: u64,
         signed: &SignedInquiry,
         store: &dyn Reads,
@@ -97,7 +98,12 @@ impl Checker {
             return Ok(());
         }
         let mut broken = asked.broken.clone();
-        if now.0.abs_diff(asked.at.0) > FRESH_MS {
+        // Whether it is stale is a matter of two clocks, not of what the script meant.
+        broken.retain(|rule| *rule != "request-stale");
+        // A provider whose clock was set back goes on with any time since its latest.
+        let late = now.0.max(latest.0);
+        let stale = asked.at.0 + FRESH_MS < now.0 || asked.at.0 > late + FRESH_MS;
+        if stale {
             broken.push("request-stale");
         }
         let request = (place, asked.request);
@@ -109,8 +115,14 @@ impl Checker {
             Some(rule) => Expected::Refusal(rule),
             None => scan(asked, store, nation)?,
         };
-        self.seen_open.insert(request);
-        self.expected.insert((place, ticket), (digest, expected));
+        // What is refused as stale is not noted: by a clock set right it may still be asked, once.
+        let new = !stale && !broken.contains(&"request-replayed");
+        if new {
+            self.seen_open.insert(request);
+        }
+        let back = now.0 < latest.0;
+        let noted = new.then_some(asked.request);
+        self.expected.insert((place, ticket), Handed { digest, expected, noted, back });
         Ok(())
     }
 
@@ -121,14 +133,29 @@ impl Checker {
         ticket: u64,
         reply: &Reply,
     ) -> Result<(), Violation> {
-        let Some((digest, expected)) = self.expected.remove(&(place, ticket)) else {
+        let Some(handed) = self.expected.remove(&(place, ticket)) else {
             return self.passed_on(place, reply);
         };
+        let Handed { digest, mut expected, noted, back } = handed;
         match reply {
             Reply::Answer(answer) => self.answer_leaves(place, digest, expected, answer),
-            Reply::Refusal(refusal) => self.refusal_leaves(place, digest, &expected, refusal),
+            Reply::Refusal(refusal) => {
+                // A clock that was set back: what it may have forgotten is refused.
+                if back && refusal.rule == "request-stale" {
+                    expected = Expected::Refusal("request-stale");
+                    if let Some(request) = noted {
+                        self.seen.remove(&(place, request));
+                        self.seen_open.remove(&(place, request));
+                    }
+                }
+                self.refusal_leaves(place, digest, &expected, refusal)
+            }
             Reply::Unavailable { .. } => {
                 self.counts.unavailable += 1;
+                // Nothing was decided: what was noted by this one only may be asked again.
+                if let Some(request) = noted {
+                    self.seen_open.remove(&(place, request));
+                }
                 Ok(())
             }
             _ => Err(Violation::new("conversation", format!("place {place}: {reply:?}"))),

@@ -71,6 +71,17 @@ enum Expected {
 /// One durable ledger line: its bytes and its salt.
 type Line = (Vec<u8>, [u8; 32]);
 
+/// A request that a provider was handed.
+#[derive(Clone, Debug)]
+struct Handed {
+    digest: [u8; 32],
+    expected: Expected,
+    /// The request, if this is the one that it must remember.
+    noted: Option<[u8; 16]>,
+    /// The provider's clock stood later before.
+    back: bool,
+}
+
 /// How often things were seen, for the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -81,6 +92,8 @@ pub struct Counts {
     pub unavailable: u64,
     pub crashes: u64,
     pub partitions: u64,
+    /// Groups that could not be kept.
+    pub given_up: u64,
     /// Releases that left a municipality.
     pub releases: u64,
 }
@@ -92,7 +105,8 @@ pub(super) struct Checker {
     /// What was durable at each place when its store last said so.
     durable: BTreeMap<Place, Vec<Line>>,
     asked: BTreeMap<[u8; 32], Asked>,
-    expected: BTreeMap<(Place, u64), ([u8; 32], Expected)>,
+    /// By place and ticket.
+    expected: BTreeMap<(Place, u64), Handed>,
     /// Requests handled at a place: durably, and in the open group.
     seen: BTreeSet<(Place, [u8; 16])>,
     seen_open: BTreeSet<(Place, [u8; 16])>,
@@ -132,6 +146,13 @@ impl Checker {
             }
         }
         Ok(())
+    }
+
+    /// A place could not keep a group: what was not durable is gone, as after a crash.
+    pub(super) fn gave_up(&mut self, place: Place) {
+        self.crashed(place);
+        self.counts.crashes -= 1;
+        self.counts.given_up += 1;
     }
 
     /// A place crashed: what was not durable is gone, and nothing else.
