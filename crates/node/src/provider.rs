@@ -305,9 +305,18 @@ fn mode_key(query: &QueryDraft) -> &'static str {
 /// The time by which a request is judged: the clock's, and never earlier than the time up to which
 /// requests were forgotten. A clock that was set back would make an old one fresh again, and nobody
 /// would know any more that it was answered.
-pub(crate) fn judged_at(now: Timestamp, reads: &dyn Reads) -> Looked<Timestamp> {
+fn judged_at(now: Timestamp, reads: &dyn Reads) -> Looked<Timestamp> {
     let forgotten = reads.counter(&Counter::RequestsForgotten)?;
     Ok(Timestamp(now.0.max(forgotten)))
+}
+
+/// [`judged_at`], and whether the request was made before.
+pub(crate) fn judged(
+    now: Timestamp,
+    request: &[u8; 16],
+    reads: &dyn Reads,
+) -> Looked<(Timestamp, bool)> {
+    Ok((judged_at(now, reads)?, reads.request_seen(request)?))
 }
 
 /// Against replay: a request of about now is remembered until its signed time is stale here for

@@ -39,7 +39,7 @@ pub enum FaultKind {
     Outage,
 }
 
-/// (kind, its word on the command line, in how many of a thousand mixed worlds it is on, what it is).
+/// (kind, its word on the command line, in how many of a thousand mixed worlds it is on, what).
 const KINDS: [(FaultKind, &str, u32, &str); 16] = [
     (FaultKind::Loss, "loss", 400, "messages that never arrive"),
     (FaultKind::Doubling, "doubling", 350, "requests that arrive twice"),

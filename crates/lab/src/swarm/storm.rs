@@ -190,8 +190,8 @@ impl World {
         Ok(true)
     }
 
-    /// A group could not be kept: everyone who waits is told, and the machine begins again from what
-    /// is durable. As `jukinet`'s engine does.
+    /// A group could not be kept: everyone who waits is told, and the machine begins again from
+    /// what is durable. As `jukinet`'s engine does.
     pub(super) fn give_up(&mut self, place: Place) -> Result<(), Violation> {
         let Some(station) = self.stations.get_mut(place) else { return Ok(()) };
         station.store.rollback();

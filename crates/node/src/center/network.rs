@@ -15,7 +15,7 @@ use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
 use crate::ports::Reads;
-use crate::provider::{PARKED_COUNT_MAX, card_standing, judged_at, remember_request};
+use crate::provider::{PARKED_COUNT_MAX, card_standing, judged, remember_request};
 
 enum Waiting {
     Status(Parked<(Ticket, ObservationPermit, NetworkStatus)>),
@@ -70,9 +70,9 @@ impl Room {
             out.unavailable(ticket, "the center's room shows the network only");
             return;
         };
-        let judged =
-            judged_at(now, reads).and_then(|at| Ok((at, reads.request_seen(&body.request)?)));
-        let (Some(directory), Ok((now, replayed))) = (member.directory_at(now), judged) else {
+        let (Some(directory), Ok((now, replayed))) =
+            (member.directory_at(now), judged(now, &body.request, reads))
+        else {
             out.unavailable(ticket, "no valid directory is held");
             return;
         };

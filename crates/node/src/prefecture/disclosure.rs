@@ -21,7 +21,7 @@ use crate::machine::{Peer, Ticket};
 use crate::member::Member;
 use crate::outbox::{Outbox, Parked};
 use crate::ports::{Counter, ForeignEntry, Looked, Reads, Write};
-use crate::provider::{PARKED_COUNT_MAX, card_standing, judged_at, remember_request};
+use crate::provider::{PARKED_COUNT_MAX, card_standing, judged, remember_request};
 
 /// Most entries in one view: with their proofs about 2 kB each they stay within a frame.
 pub(super) const VIEW_ROWS_COUNT_MAX: usize = 300;
@@ -74,9 +74,7 @@ impl Desk {
             out.unavailable(ticket, "no valid directory is held");
             return;
         };
-        let judged =
-            judged_at(now, reads).and_then(|at| Ok((at, reads.request_seen(&body.request)?)));
-        let Ok((now, replayed)) = judged else {
+        let Ok((now, replayed)) = judged(now, &body.request, reads) else {
             out.unavailable(ticket, "the register could not be read");
             return;
         };
