@@ -64,18 +64,20 @@ impl Draw {
 #[derive(Debug)]
 pub(crate) struct Wheel(Vec<u16>);
 
-/// Slots of a wheel: a surname of weight 3 in 7,800 still gets 25 of them.
-const WHEEL_SLOTS_COUNT: u64 = 65_536;
+/// Slots of a wheel. Weights of a smaller sum get a slot for each unit and are met exactly; larger
+/// ones are rounded.
+const WHEEL_SLOTS_COUNT_MAX: u64 = 65_536;
 
 impl Wheel {
     /// A wheel over `weights`; item `i` gets its share of the slots, rounded by running totals.
     pub(crate) fn new(weights: &[u32]) -> Self {
         let total = weights.iter().map(|w| u64::from(*w)).sum::<u64>().max(1);
-        let mut slots = Vec::with_capacity(usize::try_from(WHEEL_SLOTS_COUNT).unwrap_or(0));
+        let wanted = total.min(WHEEL_SLOTS_COUNT_MAX);
+        let mut slots = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
         let mut sum = 0_u64;
         for (index, weight) in weights.iter().enumerate() {
             sum += u64::from(*weight);
-            let end = usize::try_from(sum * WHEEL_SLOTS_COUNT / total).unwrap_or(usize::MAX);
+            let end = usize::try_from(sum * wanted / total).unwrap_or(usize::MAX);
             slots.resize(end.max(slots.len()), u16::try_from(index).unwrap_or(u16::MAX));
         }
         Self(slots)

@@ -333,7 +333,11 @@ fn layout(stage: &Stage, summary: &Value) {
 /// All shapes of all keys about people from all over the file.
 fn answers_equal_a_scan(desk: &Desk, people: &[Line]) {
     let start = |text: &str, count: usize| text.chars().take(count).collect::<String>();
-    for line in people.iter().step_by(people.len() / 7) {
+    // The story's newcomer, the last of 国立市, has moved meanwhile.
+    let moved = people.iter().rev().find(|line| line.municipality == "132152");
+    let moved = moved.map(|line| &line.code);
+    let people_kept = people.iter().filter(|line| Some(&line.code) != moved);
+    for line in people_kept.step_by(people.len() / 7) {
         let (code, name, birth, address) = (&line.code, &line.name, &line.birth, &line.address);
         let initial = start(name, 1);
         let town = start(address, address.chars().count() - 3);

@@ -1,20 +1,25 @@
-//! `jukilab population`: writes residents.csv and says its rows and SHA-256.
+//! `jukilab population`: writes residents, and on request who of them is protected, and says what
+//! is in the file.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
-use crate::population::{Options, PopulationError, Summary, generate};
+use crate::population::{self, Options, PopulationError, Summary};
 
 /// The progress bar moves once in this many rows.
 const ROWS_PER_TICK: u64 = 10_000;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  jukilab population --residents 20000 --seed 2003 \
+        --municipalities 132152,202029 --out people\n\nWhat is modelled, at which rates and from \
+        where: docs/population.md. Everybody is invented.")]
 pub(crate) struct Arguments {
     /// How many residents, 1 to 126146099.
     #[arg(long, value_name = "N")]
@@ -22,13 +27,20 @@ pub(crate) struct Arguments {
     /// The world to make; the same seed gives the same bytes.
     #[arg(long, value_name = "S")]
     seed: u64,
-    /// Directory for residents.csv; made if missing.
+    /// Directory for residents.csv or residents.bin; made if missing.
     #[arg(long, value_name = "DIR", required_unless_present = "stdout")]
     out: Option<PathBuf>,
     /// Only these codes (municipality, ward, designated city or prefecture), separated by commas.
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     municipalities: Vec<String>,
-    /// Write the CSV to stdout and the summary to stderr.
+    /// How residents are written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// Write protected.csv beside it: who is under support measures (支援措置), never a column of
+    /// the residents.
+    #[arg(long, requires = "out")]
+    protected: bool,
+    /// Write the residents to stdout and the summary to stderr.
     #[arg(long, conflicts_with = "out")]
     stdout: bool,
     /// Print the summary as one JSON document.
@@ -37,6 +49,30 @@ pub(crate) struct Arguments {
     /// No progress bar.
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The residents' CSV, as jukinet import and notice take it.
+    Csv,
+    /// A stream of records with a digest at its end, for loaders.
+    Binary,
+}
+
+impl Format {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Csv => "residents.csv",
+            Self::Binary => "residents.bin",
+        }
+    }
+
+    const fn of(self) -> population::Format {
+        match self {
+            Self::Csv => population::Format::Csv,
+            Self::Binary => population::Format::Binary,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -53,9 +89,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         seed: arguments.seed,
         municipalities: arguments.municipalities.clone(),
     };
+    let format = arguments.format.of();
     let made = match &arguments.out {
-        Some(directory) => to_directory(&options, directory, &mut progress),
-        None => generate(&options, &mut io::stdout().lock(), &mut progress),
+        Some(directory) => to_directory(&options, arguments, directory, &mut progress),
+        None => {
+            let mut out = io::stdout().lock();
+            population::write(&options, format, &mut out, &mut io::sink(), &mut progress)
+        }
     };
     bar.finish_and_clear();
     match made.and_then(|summary| Ok(report(arguments, &summary)?)) {
@@ -71,46 +111,123 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Writes beside the name and renames, so that a broken run leaves no half file under it.
+/// A file that gets its name only when it is whole.
+pub(crate) struct Unfinished {
+    beside: PathBuf,
+    path: PathBuf,
+    pub(crate) file: BufWriter<File>,
+}
+
+impl Unfinished {
+    pub(crate) fn create(directory: &Path, name: &str) -> io::Result<Self> {
+        let beside = directory.join(format!("{name}.unfinished"));
+        let file = BufWriter::new(File::create(&beside)?);
+        Ok(Self { beside, path: directory.join(name), file })
+    }
+
+    pub(crate) fn keep(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        std::fs::rename(&self.beside, &self.path)
+    }
+}
+
 fn to_directory(
     options: &Options,
-    directory: &std::path::Path,
+    arguments: &Arguments,
+    directory: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary, PopulationError> {
     std::fs::create_dir_all(directory)?;
-    let unfinished = directory.join("residents.csv.unfinished");
-    let mut file = BufWriter::new(File::create(&unfinished)?);
-    let made = generate(options, &mut file, progress);
-    let kept = made.and_then(|summary| {
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&unfinished, directory.join("residents.csv"))?;
-        Ok(summary)
-    });
-    if kept.is_err() {
-        // The failure that is reported is the one above; a leftover file does no harm.
-        let _ = std::fs::remove_file(&unfinished);
+    let mut residents = Unfinished::create(directory, arguments.format.file())?;
+    let mut protected = match arguments.protected {
+        true => Some(Unfinished::create(directory, "protected.csv")?),
+        false => None,
+    };
+    let mut nowhere = io::sink();
+    let guarded: &mut dyn Write = match &mut protected {
+        Some(protected) => &mut protected.file,
+        None => &mut nowhere,
+    };
+    let format = arguments.format.of();
+    let made = population::write(options, format, &mut residents.file, guarded, progress);
+    match made {
+        Ok(summary) => {
+            residents.keep()?;
+            protected.map_or(Ok(()), Unfinished::keep)?;
+            Ok(summary)
+        }
+        Err(error) => {
+            // The failure that is reported is the one above; a leftover file does no harm.
+            let _ = std::fs::remove_file(&residents.beside);
+            let _ = protected.map(|protected| std::fs::remove_file(protected.beside));
+            Err(error)
+        }
     }
-    kept
 }
 
 fn report(arguments: &Arguments, summary: &Summary) -> io::Result<()> {
-    let path = arguments.out.as_ref().map(|directory| directory.join("residents.csv"));
     let text = if arguments.json {
-        let json = serde_json::json!({
-            "rows": summary.rows,
-            "bytes": summary.bytes,
-            "sha256": summary.sha256,
-            "path": path,
-        });
-        format!("{json}\n")
+        format!("{}\n", document(arguments, summary))
     } else {
-        format!("rows    {}\nbytes   {}\nsha256  {}\n", summary.rows, summary.bytes, summary.sha256)
+        readable(summary)
     };
     if arguments.stdout {
         io::stderr().write_all(text.as_bytes())
     } else {
         io::stdout().write_all(text.as_bytes())
     }
+}
+
+fn document(arguments: &Arguments, summary: &Summary) -> Value {
+    let tally = &summary.tally;
+    let path = |name: &str| arguments.out.as_ref().map(|directory| directory.join(name));
+    json!({
+        "rows": summary.rows,
+        "bytes": summary.bytes,
+        "sha256": summary.sha256,
+        "path": path(arguments.format.file()),
+        "protected_path": arguments.protected.then(|| path("protected.csv")),
+        "households": tally.households,
+        "foreign": tally.foreign,
+        "alternative_names": tally.alternative_names,
+        "variant_characters": tally.variant_characters,
+        "same_name_pairs": tally.same_name_pairs,
+        "twin_births": tally.twin_births,
+        "unknown_births": tally.unknown_births,
+        "protected": tally.protected,
+        "pension": {
+            "under_20": tally.pension.under_20,
+            "insured_20_to_59": tally.pension.insured_20_to_59,
+            "from_60_to_64": tally.pension.from_60_to_64,
+            "from_65": tally.pension.from_65,
+            "unknown": tally.pension.unknown,
+        },
+    })
+}
+
+fn readable(summary: &Summary) -> String {
+    let tally = &summary.tally;
+    let pension = &tally.pension;
+    let rows = [
+        ("rows", summary.rows.to_string()),
+        ("bytes", summary.bytes.to_string()),
+        ("sha256", summary.sha256.clone()),
+        ("households", tally.households.to_string()),
+        ("foreign residents", tally.foreign.to_string()),
+        ("alternative names", tally.alternative_names.to_string()),
+        ("variant characters", tally.variant_characters.to_string()),
+        ("same-name pairs", tally.same_name_pairs.to_string()),
+        ("twin births", tally.twin_births.to_string()),
+        ("unknown births", tally.unknown_births.to_string()),
+        ("protected", tally.protected.to_string()),
+        ("under 20", pension.under_20.to_string()),
+        ("20 to 59, insured", pension.insured_20_to_59.to_string()),
+        ("60 to 64", pension.from_60_to_64.to_string()),
+        ("65 and over, pension", pension.from_65.to_string()),
+        ("of unknown age", pension.unknown.to_string()),
+    ];
+    rows.iter().map(|(what, value)| format!("{what:<22}{value}\n")).collect()
 }
 
 fn bar(arguments: &Arguments) -> ProgressBar {

@@ -4,14 +4,19 @@
 //! Not a copy of anybody: names are spellings, drawn independently of each other.
 
 mod facility;
+mod hashed;
 mod household;
 mod number;
 mod person;
 mod place;
+mod protection;
 pub mod quota;
 mod resident;
+mod share;
 mod sheet;
+pub mod stream;
 pub mod tables;
+mod tally;
 mod town;
 
 use std::io::{self, Write};
@@ -19,13 +24,18 @@ use std::io::{self, Write};
 use law::municipality::MunicipalityKind;
 
 use crate::draw::{Draw, SeedLabel};
-pub use person::REFERENCE_DATE;
+pub use person::{
+    REFERENCE_DATE, RESIDENTS_PER_SAME_NAME_PAIR, RESIDENTS_PER_UNKNOWN_BIRTH, Traits,
+};
+pub use protection::{Ground, PROTECTED_HEADER, Protection, RESIDENTS_PER_PROTECTED};
 pub use resident::Resident;
 pub use sheet::HEADER;
 use tables::{Tables, Unit};
+pub use tally::{Counting, PensionAges, Tally};
+pub use town::FOREIGN_SHARE;
 
 /// Of this generator's streams.
-const SEED_LABEL: SeedLabel = *b"jukinet population/1\0\0\0\0";
+const SEED_LABEL: SeedLabel = *b"jukinet population/2\0\0\0\0";
 
 /// Most residents of one file: the nation of the census.
 pub const RESIDENTS_COUNT_MAX: u64 = 126_146_099;
@@ -46,6 +56,8 @@ pub enum PopulationError {
     Calendar,
     #[error("a record code was not accepted")]
     Code(#[from] law::code::CodeError),
+    #[error("a text is longer than a record of the binary stream can hold; write CSV")]
+    RecordTooLong,
     #[error("writing the residents")]
     Write(#[from] io::Error),
 }
@@ -59,6 +71,15 @@ pub struct Options {
     pub municipalities: Vec<String>,
 }
 
+/// How residents are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The residents' CSV.
+    Csv,
+    /// The stream of [`stream`].
+    Binary,
+}
+
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -66,6 +87,7 @@ pub struct Summary {
     pub bytes: u64,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
+    pub tally: Tally,
 }
 
 /// Makes the residents one after the other and hands each to `visit`, without any text between: for
@@ -85,7 +107,7 @@ pub fn each<E: From<PopulationError>>(
     let (counts, host) = quota::by_unit(&units, options.residents);
     let mut quota = quota::CellQuota::default();
     let mut namer = person::Namer::new(&tables)?;
-    let mut counter = town::Counter::new(options.seed);
+    let mut counter = town::Counter::new(options.seed)?;
     for (index, (unit, count)) in units.iter().zip(counts).enumerate() {
         let stream = unit.code.parse();
         let stream = stream.map_err(|_| PopulationError::Table { table: "towns.tsv" })?;
@@ -106,12 +128,56 @@ pub fn generate(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary, PopulationError> {
-    let mut sheet = sheet::Sheet::new(out);
-    each(options, &mut |resident| {
+    write(options, Format::Csv, out, &mut io::sink(), progress)
+}
+
+/// Writes the residents in one of the formats, and those under support measures to a file of their
+/// own.
+///
+/// # Errors
+/// Options that name nothing, or a writer that fails.
+pub fn write(
+    options: &Options,
+    format: Format,
+    out: &mut dyn Write,
+    protected: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Summary, PopulationError> {
+    let mut counting = Counting::new()?;
+    let mut guarded = format!("{PROTECTED_HEADER}\n");
+    let mut keep = |resident: &Resident<'_>| -> Result<(), PopulationError> {
         progress(resident.index);
-        sheet.row(resident)
-    })?;
-    sheet.finish()
+        counting.see(resident);
+        if resident.protection.is_some() {
+            resident.write_protection(&mut guarded);
+            protected.write_all(guarded.as_bytes())?;
+            guarded.clear();
+        }
+        Ok(())
+    };
+    let written = match format {
+        Format::Csv => {
+            let mut sheet = sheet::Sheet::new(out);
+            each(options, &mut |resident| {
+                keep(resident)?;
+                sheet.row(resident)
+            })?;
+            sheet.finish()?
+        }
+        Format::Binary => {
+            let mut stream = stream::Writer::new(options, out)?;
+            each(options, &mut |resident| {
+                keep(resident)?;
+                stream.resident(resident)
+            })?;
+            stream.finish()?
+        }
+    };
+    protected.write_all(guarded.as_bytes())?;
+    protected.flush()?;
+    let hashed::Written { bytes, sha256 } = written;
+    let tally = counting.finish();
+    Ok(Summary { rows: tally.residents, bytes, sha256, tally })
 }
 
 /// The units that `wanted` names, in the order of their codes.

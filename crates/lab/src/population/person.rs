@@ -8,16 +8,23 @@ use law::time::Date;
 
 use super::PopulationError;
 use super::household::{FEMALE, LODGER, MALE, Member};
+use super::share::Share;
 use super::tables::{AGE_CLASSES_COUNT, CELLS_COUNT, Nation, Spelling, Tables};
 use crate::draw::Draw;
 
 /// The census day: ages are counted on it, nobody is born after it.
 pub const REFERENCE_DATE: &str = "2020-10-01";
 
-/// Rates, each chosen by this project.
-const SAME_NAME_AND_BIRTH_RATE: u32 = 4;
+/// One pair of the same name, sex and date of birth in one municipality for this many residents.
+/// Chosen by this project: searches must cope with it in every file of that size.
+pub const RESIDENTS_PER_SAME_NAME_PAIR: u64 = 2_000;
+
+/// Rates in a thousand, each chosen by this project.
 const FOREIGN_SPOUSE_RATE: u32 = 6;
-const UNKNOWN_BIRTH_ONE_IN: u32 = 1_500;
+
+/// Of residents of fifty and over, one in so many was recorded without the day of birth, the month
+/// or the year. Chosen by this project.
+pub const RESIDENTS_PER_UNKNOWN_BIRTH: u32 = 1_500;
 
 /// Years that the class of 100 and over spans here.
 const OLDEST_CLASS_YEARS: u16 = 7;
@@ -33,6 +40,21 @@ pub(crate) struct Person<'t> {
     pub(crate) nationality: &'t str,
     /// 通称: family and given name.
     pub(crate) alternative: Option<(Spelling, Spelling)>,
+    pub(crate) traits: Traits,
+}
+
+/// What a search or a screen has to cope with in somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent marks, counted one by one")]
+pub struct Traits {
+    /// The family name is written with another shape of a character (異体字).
+    pub variant_character: bool,
+    /// Born with the member of the household before.
+    pub twin: bool,
+    /// Has name, sex and date of birth of somebody else in the municipality.
+    pub same_name: bool,
+    /// Parts of the date of birth are unknown (不詳).
+    pub unknown_birth: bool,
 }
 
 /// Dates of birth by age class, as text.
@@ -82,13 +104,37 @@ impl Births {
 pub(crate) struct Namer<'t> {
     tables: &'t Tables,
     births: Births,
-    /// The last head named in each cell, to be met again once in a while.
+    /// The last head of this municipality named in each cell, to be met again once in a while.
     last: [Option<Person<'t>>; CELLS_COUNT],
+    pairs: Share,
+    /// Residents of the trainees' nationality whom others have to make up for, in thousandths.
+    trainees_open: i64,
 }
 
 impl<'t> Namer<'t> {
     pub(crate) fn new(tables: &'t Tables) -> Result<Self, PopulationError> {
-        Ok(Self { tables, births: Births::new()?, last: [None; CELLS_COUNT] })
+        let pairs = Share::new(1, RESIDENTS_PER_SAME_NAME_PAIR);
+        Ok(Self {
+            tables,
+            births: Births::new()?,
+            last: [None; CELLS_COUNT],
+            pairs,
+            trainees_open: 0,
+        })
+    }
+
+    /// Another municipality begins.
+    pub(crate) fn enter(&mut self, residents: u64) {
+        self.last = [None; CELLS_COUNT];
+        self.pairs.earn(residents);
+    }
+
+    /// So many trainees of one nationality are housed together: as many others of it are not, so
+    /// that its share stays that of the table.
+    pub(crate) fn house(&mut self, trainees: i64) {
+        let weights = || self.tables.nations.iter().map(|nation| i64::from(nation.weight));
+        let (all, own) = (weights().sum::<i64>().max(1), weights().next().unwrap_or(0));
+        self.trainees_open += trainees * (1_000 - own * 1_000 / all);
     }
 
     /// A household with one Japanese family name; a few have a foreign spouse.
@@ -99,18 +145,19 @@ impl<'t> Namer<'t> {
         out: &mut Vec<Person<'t>>,
     ) {
         out.clear();
-        let family = self.surname(draw);
+        let (family, variant) = self.surname(draw);
         for member in members {
             let mut person = self.born(member, out.last(), draw);
             let spouse = matches!(member.relationship, "妻" | "夫");
             if spouse && draw.permille(FOREIGN_SPOUSE_RATE) {
-                if let Some(nation) = self.nation(draw) {
+                if let Some(nation) = self.nation(1, draw) {
                     self.name_foreign(&mut person, nation, None, draw);
                 }
                 out.push(person);
                 continue;
             }
-            person.family = if member.relationship == LODGER { self.surname(draw) } else { family };
+            (person.family, person.traits.variant_character) =
+                if member.relationship == LODGER { self.surname(draw) } else { (family, variant) };
             let cohort = cohort(&person.birth, draw);
             for _ in 0..4 {
                 person.given = self.given(member.sex, cohort, draw);
@@ -133,7 +180,8 @@ impl<'t> Namer<'t> {
         out: &mut Vec<Person<'t>>,
     ) {
         out.clear();
-        let Some(nation) = self.nation(draw) else { return };
+        let persons = i64::try_from(members.len()).unwrap_or(i64::MAX);
+        let Some(nation) = self.nation(persons, draw) else { return };
         let mut family = None;
         let alias = self.alias(nation, draw);
         for member in members {
@@ -173,6 +221,7 @@ impl<'t> Namer<'t> {
                 if member.class >= 10 { sometimes_unknown(birth, draw) } else { birth }
             }
         };
+        let unknown_birth = birth.ends_with(b"-00");
         Person {
             sex: member.sex,
             birth,
@@ -181,12 +230,14 @@ impl<'t> Namer<'t> {
             relationship: member.relationship,
             nationality: "",
             alternative: None,
+            traits: Traits { twin: member.twin, unknown_birth, ..Traits::default() },
         }
     }
 
-    fn surname(&self, draw: &mut Draw) -> Spelling {
+    /// A family name; true where it is written with a variant character.
+    fn surname(&self, draw: &mut Draw) -> (Spelling, bool) {
         let Some(surname) = self.tables.surnames.get(self.tables.surname_wheel.spin(draw)) else {
-            return Spelling { name: "佐藤", kana: "サトウ" };
+            return (Spelling { name: "佐藤", kana: "サトウ" }, false);
         };
         let mut name = surname.name;
         if !surname.variants.is_empty() {
@@ -199,7 +250,7 @@ impl<'t> Namer<'t> {
                 nth -= rate;
             }
         }
-        Spelling { name, kana: surname.kana }
+        (Spelling { name, kana: surname.kana }, name != surname.name)
     }
 
     fn given(&self, sex: usize, cohort: usize, draw: &mut Draw) -> Spelling {
@@ -208,8 +259,16 @@ impl<'t> Namer<'t> {
         item.copied().unwrap_or(Spelling { name: "薫", kana: "カオル" })
     }
 
-    fn nation(&self, draw: &mut Draw) -> Option<&'t Nation> {
-        self.tables.nations.get(self.tables.nation_wheel.spin(draw))
+    fn nation(&mut self, persons: i64, draw: &mut Draw) -> Option<&'t Nation> {
+        let mut index = self.tables.nation_wheel.spin(draw);
+        if index == 0 && self.trainees_open >= persons * 1_000 {
+            self.trainees_open -= persons * 1_000;
+            // Other nationalities are nine in ten, so this ends.
+            while index == 0 && self.tables.nations.len() > 1 {
+                index = self.tables.nation_wheel.spin(draw);
+            }
+        }
+        self.tables.nations.get(index)
     }
 
     fn name_foreign(
@@ -238,18 +297,21 @@ impl<'t> Namer<'t> {
             "中国" | "台湾" | "ブラジル" | "ペルー" => 150,
             _ => 20,
         };
-        draw.permille(rate).then(|| self.surname(draw))
+        draw.permille(rate).then(|| self.surname(draw).0)
     }
 
-    /// Once in a while somebody living alone has the name and birthday of somebody else.
+    /// Somebody living alone has name and birthday of somebody else, while a pair is due.
     fn meet_again(&mut self, member: &Member, person: &mut Person<'t>, draw: &mut Draw) {
         let Some(last) = self.last.get_mut(member.sex * AGE_CLASSES_COUNT + member.class) else {
             return;
         };
         match *last {
-            Some(other) if draw.permille(SAME_NAME_AND_BIRTH_RATE) => {
+            // Not always the first who comes: pairs are spread over the municipality.
+            Some(other) if self.pairs.due() > 0 && draw.permille(100) => {
+                self.pairs.spend(1);
                 (person.family, person.given, person.birth) =
                     (other.family, other.given, other.birth);
+                person.traits = Traits { same_name: true, twin: false, ..other.traits };
             }
             _ => *last = Some(*person),
         }
@@ -276,14 +338,17 @@ fn cohort(birth: &[u8; 10], draw: &mut Draw) -> usize {
     }
 }
 
-/// 月日不詳 and 日不詳: unknown parts are written 00 (FACTS: residence-card practice).
+/// 日不詳, 月日不詳 and 年月日不詳: unknown parts are written 00 (FACTS: residence-card practice).
 fn sometimes_unknown(birth: [u8; 10], draw: &mut Draw) -> [u8; 10] {
-    if draw.below(UNKNOWN_BIRTH_ONE_IN) != 0 {
+    if draw.below(RESIDENTS_PER_UNKNOWN_BIRTH) != 0 {
         return birth;
     }
     let [a, b, c, d, dash, e, f, ..] = birth;
-    let (e, f) = if draw.permille(400) { (b'0', b'0') } else { (e, f) };
-    [a, b, c, d, dash, e, f, dash, b'0', b'0']
+    match draw.below(20) {
+        0 => *b"0000-00-00",
+        1..=8 => [a, b, c, d, dash, b'0', b'0', dash, b'0', b'0'],
+        _ => [a, b, c, d, dash, e, f, dash, b'0', b'0'],
+    }
 }
 
 pub(crate) fn sex_of(sex: usize) -> Sex {

@@ -1,7 +1,12 @@
 //! One resident as the generator hands it out: borrowed text, ready for a row, a record or a store.
 
+use std::fmt::Write as _;
+
 use law::code::RecordCode;
 use law::people::Sex;
+
+use super::person::Traits;
+use super::protection::Protection;
 
 /// Somebody who does not exist. Everything is borrowed and valid during the visit only.
 #[derive(Clone, Copy)]
@@ -24,6 +29,9 @@ pub struct Resident<'a> {
     pub nationality: &'a str,
     /// 通称: family and given name.
     pub alternative_name: Option<(&'a str, &'a str)>,
+    pub traits: Traits,
+    /// Stands in a file of its own only.
+    pub protection: Option<Protection>,
 }
 
 impl std::fmt::Debug for Resident<'_> {
@@ -65,5 +73,18 @@ impl Resident<'_> {
             text.push_str(given);
         }
         text.push('\n');
+    }
+
+    /// Appends one row of the file of protected residents; nothing for anybody else.
+    pub fn write_protection(&self, text: &mut String) {
+        let Some(protection) = self.protection else { return };
+        let (begins, ends) = (protection.begins, protection.ends);
+        let cells = [self.record_code.expose(), self.municipality_code, self.household_id];
+        for cell in cells.into_iter().chain([protection.ground.key(), protection.role()]) {
+            text.push_str(cell);
+            text.push(',');
+        }
+        // Writing to a String cannot fail.
+        writeln!(text, "{begins},{ends}").unwrap_or(());
     }
 }

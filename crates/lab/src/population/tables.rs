@@ -8,6 +8,7 @@ use super::PopulationError;
 use crate::draw::Wheel;
 
 const SURNAMES: &str = include_str!("../../data/surnames.tsv");
+const SURNAMES_TAIL: &str = include_str!("../../data/surnames_tail.tsv");
 const GIVEN_MALE: &str = include_str!("../../data/given_male.tsv");
 const GIVEN_FEMALE: &str = include_str!("../../data/given_female.tsv");
 const FOREIGN: &str = include_str!("../../data/foreign.tsv");
@@ -25,6 +26,8 @@ pub const CELLS_COUNT: usize = 2 * AGE_CLASSES_COUNT;
 pub(crate) struct Surname {
     pub(crate) name: &'static str,
     pub(crate) kana: &'static str,
+    /// Tens of thousands of persons.
+    pub(crate) weight: u32,
     pub(crate) variants: Vec<(&'static str, u32)>,
 }
 
@@ -46,6 +49,8 @@ pub(crate) struct Choice {
 #[derive(Debug)]
 pub(crate) struct Nation {
     pub(crate) name: &'static str,
+    /// Thousandths of the foreign residents.
+    pub(crate) weight: u32,
     pub(crate) families: Choice,
     pub(crate) given: [Choice; 2],
 }
@@ -98,17 +103,17 @@ impl Tables {
     /// A row that does not read as its README says.
     pub fn load() -> Result<Self, PopulationError> {
         let mut surnames = Vec::new();
-        let mut weights = Vec::new();
-        for [name, kana, weight, variants] in rows(SURNAMES) {
-            weights.push(number("surnames.tsv", weight)?);
+        for [name, kana, weight, variants] in rows(SURNAMES).chain(rows(SURNAMES_TAIL)) {
+            let weight = number("surnames.tsv", weight)?;
             let shape = |text: &'static str| {
                 let (shape, rate) = text.split_once('/')?;
                 Some((shape, rate.parse().ok()?))
             };
             let variants = variants.split(',').filter_map(shape).collect();
-            surnames.push(Surname { name, kana, variants });
+            surnames.push(Surname { name, kana, weight, variants });
         }
         let (nations, nation_wheel) = nations()?;
+        let weights: Vec<u32> = surnames.iter().map(|surname| surname.weight).collect();
         Ok(Self {
             surnames,
             surname_wheel: Wheel::new(&weights),
@@ -183,9 +188,10 @@ fn nations() -> Result<(Vec<Nation>, Wheel), PopulationError> {
         Ok(Choice { items, wheel: Wheel::new(&weights) })
     };
     let mut nations = Vec::with_capacity(list.len());
-    for (name, _) in &list {
+    for (name, weight) in &list {
         nations.push(Nation {
             name,
+            weight: *weight,
             families: choice(name, "family")?,
             given: [choice(name, "male")?, choice(name, "female")?],
         });
@@ -239,7 +245,9 @@ mod tests {
     #[test]
     fn every_row_is_read() {
         let tables = Tables::load().unwrap();
-        assert_eq!(tables.surnames.len(), 600);
+        assert_eq!(tables.surnames.len(), 600 + 1_615);
+        let persons: u32 = tables.surnames.iter().map(|surname| surname.weight).sum();
+        assert_eq!(persons, 12_615, "in tens of thousands, the nation");
         assert_eq!(tables.units.len(), 1_892);
         assert_eq!(tables.units.iter().map(Unit::persons).sum::<u64>(), 126_146_099);
         assert_eq!(tables.nations.len(), 20);

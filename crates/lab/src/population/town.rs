@@ -4,23 +4,29 @@
 use law::code::RecordCode;
 
 use super::household;
+use super::share::Share;
 use super::tables::Unit;
-use super::{PopulationError, Resident, facility, number, person, place};
+use super::{PopulationError, Resident, facility, number, person, place, protection};
 use crate::draw::Draw;
 
-/// Foreign residents in a thousand (about 2.7 million of 126 million).
-const FOREIGN_RATE: u64 = 27;
+/// Foreign residents among all (BENCHMARKS §3.1: residents registered on 2024-01-01).
+pub const FOREIGN_SHARE: (u64, u64) = (3_323_374, 124_885_175);
 
-/// Numbers the residents of one file.
+/// What goes on from one municipality to the next: the numbers, and shares not yet met.
 #[derive(Debug)]
 pub(crate) struct Counter {
     codes: number::Permutation,
     rows: u64,
+    foreign: Share,
+    office: protection::Office,
 }
 
 impl Counter {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { codes: number::Permutation::new(seed), rows: 0 }
+    pub(crate) fn new(seed: u64) -> Result<Self, PopulationError> {
+        let (are, of) = FOREIGN_SHARE;
+        let office = protection::Office::new(seed)?;
+        let codes = number::Permutation::new(seed);
+        Ok(Self { codes, rows: 0, foreign: Share::new(are, of), office })
     }
 }
 
@@ -31,11 +37,12 @@ pub(crate) struct TownHall<'u> {
     draw: Draw,
     households: u64,
     household: String,
+    protected: Vec<Option<protection::Protection>>,
 }
 
 impl<'u> TownHall<'u> {
     pub(crate) fn new(unit: &'u Unit, cells: household::Cells, draw: Draw) -> Self {
-        Self { unit, cells, draw, households: 0, household: String::new() }
+        Self { unit, cells, draw, households: 0, household: String::new(), protected: Vec::new() }
     }
 
     /// Hands everybody of this municipality to `visit`.
@@ -46,29 +53,36 @@ impl<'u> TownHall<'u> {
         counter: &mut Counter,
         visit: &mut dyn FnMut(&Resident<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut foreign = u64::from(self.cells.total()) * FOREIGN_RATE / 1_000;
+        namer.enter(u64::from(self.cells.total()));
+        counter.foreign.earn(u64::from(self.cells.total()));
         let facilities = facility::plan(&mut self.cells, host, &mut self.draw);
         let trainees = facilities.iter().filter(|f| f.kind == facility::FacilityKind::Dormitory);
-        foreign = foreign.saturating_sub(trainees.map(|f| f.residents.len() as u64).sum());
+        let trainees: usize = trainees.map(|facility| facility.residents.len()).sum();
+        counter.foreign.spend(trainees as u64);
+        namer.house(i64::try_from(trainees).unwrap_or(0));
         let (mut members, mut persons) = (Vec::new(), Vec::new());
         let mut address = String::new();
         while self.cells.total() > 0 {
-            // The quota is kept by asking each household for its share of what is left.
+            // The share is kept by asking each household for its part of what is left. Three heads
+            // in ten are below 45 and are asked for more.
             let left = u64::from(self.cells.total());
             household::compose(&mut self.cells, &mut self.draw, &mut members);
             let young = members.first().is_some_and(|head| head.class <= 8);
-            let share = foreign * 500_000 * if young { 3 } else { 1 } / left;
-            if u64::from(self.draw.below(1_000_000)) < share {
+            let part = counter.foreign.due() * 100_000 * if young { 22 } else { 5 } / left;
+            if u64::from(self.draw.below(1_000_000)) < part {
                 namer.foreign(&members, &mut self.draw, &mut persons);
-                foreign = foreign.saturating_sub(persons.len() as u64);
             } else {
                 namer.japanese(&members, &mut self.draw, &mut persons);
             }
+            let foreign = persons.iter().filter(|person| !person.nationality.is_empty());
+            counter.foreign.spend(foreign.count() as u64);
             eldest_first(&mut persons);
             let flat = self.draw.permille(if members.len() == 1 { 450 } else { 150 });
             place::dwelling(self.unit, flat, &mut self.draw, &mut address);
+            counter.office.consider(&persons, &mut self.protected)?;
             self.hand_over(&persons, &address, counter, visit)?;
         }
+        self.protected.clear();
         for (nth, facility) in (0_u32..).zip(facilities) {
             place::facility(self.unit, nth, &mut self.draw, &mut address);
             for (sex, class) in facility.residents {
@@ -97,7 +111,8 @@ impl<'u> TownHall<'u> {
     ) -> Result<(), E> {
         self.households += 1;
         number::household(self.unit.code, self.households, &mut self.household);
-        for person in persons {
+        let protected = self.protected.iter().copied().chain(std::iter::repeat(None));
+        for (person, protection) in persons.iter().zip(protected) {
             let code = RecordCode::from_ten_digits(counter.codes.number(counter.rows));
             let code = code.map_err(PopulationError::from)?;
             let birth = std::str::from_utf8(&person.birth).unwrap_or("0000-00-00");
@@ -118,6 +133,8 @@ impl<'u> TownHall<'u> {
                 alternative_name: person
                     .alternative
                     .map(|(family, given)| (family.name, given.name)),
+                traits: person.traits,
+                protection,
             })?;
             counter.rows += 1;
         }

@@ -9,4 +9,6 @@ mod moves;
 #[cfg(test)]
 mod population;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod swarm;

@@ -6,7 +6,10 @@ use std::io::{Read, Write as _};
 use std::sync::LazyLock;
 
 use lab::population::tables::{AGE_CLASSES_COUNT, Tables, Unit};
-use lab::population::{HEADER, Options, Summary, generate};
+use lab::population::{
+    FOREIGN_SHARE, Format, HEADER, Options, PROTECTED_HEADER, RESIDENTS_PER_PROTECTED,
+    RESIDENTS_PER_SAME_NAME_PAIR, Summary, generate, write,
+};
 use law::code::{LocalGovernmentCode, RecordCode};
 use law::people::{Address, BirthDate, Kana, Name, Sex};
 
@@ -59,13 +62,13 @@ fn same_options_same_bytes() {
     assert_eq!(summary.bytes, bytes.len() as u64);
     let mut text = String::new();
     for (what, options) in [("the demo", demo()), ("the nation", nation(30_000, 1))] {
-        let summary = make(&options).1;
-        writeln!(
-            text,
-            "{what}: {} residents, seed {}, {} bytes\n  {}",
-            summary.rows, options.seed, summary.bytes, summary.sha256
-        )
-        .unwrap();
+        for (form, format) in [("CSV", Format::Csv), ("binary", Format::Binary)] {
+            let (mut bytes, mut guarded) = (Vec::new(), Vec::new());
+            let summary = write(&options, format, &mut bytes, &mut guarded, &mut |_| ()).unwrap();
+            let (rows, seed, size) = (summary.rows, options.seed, summary.bytes);
+            writeln!(text, "{what}, {form}: {rows} residents, seed {seed}, {size} bytes").unwrap();
+            writeln!(text, "  {}", summary.sha256).unwrap();
+        }
     }
     super::golden::compare("population-sha256.txt", &text);
     let other = make(&Options { seed: 2004, ..demo() }).1;
@@ -174,8 +177,9 @@ fn margins_follow_the_census() {
         let wanted = tables.units.iter().map(persons).sum::<u64>() * 200_000 / total;
         assert!(found.abs_diff(wanted) <= 5 + wanted / 100, "class {index}: {found}/{wanted}");
     }
-    let foreign = NATION.iter().filter(|row| !row.nationality.is_empty()).count();
-    assert!((4_900..6_100).contains(&foreign), "{foreign} foreign residents");
+    let foreign = NATION.iter().filter(|row| !row.nationality.is_empty()).count() as u64;
+    let wanted = 200_000 * FOREIGN_SHARE.0 / FOREIGN_SHARE.1;
+    assert!(foreign.abs_diff(wanted) <= wanted / 100, "{foreign} foreign residents for {wanted}");
 }
 
 fn at_one_address(rows: &[Row]) -> Vec<Vec<&Row>> {
@@ -257,6 +261,52 @@ fn the_shipped_demo_file_is_the_generated_one() {
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked).unwrap();
     assert!(unpacked == DEMO.0, "regenerate the asset: the population has changed");
+}
+
+#[test]
+fn people_of_one_name_and_birthday_live_in_one_municipality() {
+    for (rows, residents) in [(&rows(&DEMO.0), 20_000), (&*NATION, 200_000)] {
+        let mut persons: HashMap<_, u64> = HashMap::new();
+        for row in rows {
+            let name = (&row.family_name, &row.given_name, &row.family_kana, &row.given_kana);
+            let key = (name, &row.birth, row.sex, &row.municipality_code);
+            *persons.entry(key).or_default() += 1;
+        }
+        let pairs: u64 = persons.values().map(|count| count - 1).sum();
+        let promised = residents / RESIDENTS_PER_SAME_NAME_PAIR;
+        assert!(pairs + promised / 20 >= promised, "{pairs} pairs for {promised}");
+    }
+}
+
+#[test]
+fn the_protected_stand_in_a_file_of_their_own() {
+    let mut guarded = Vec::new();
+    let mut bytes = Vec::new();
+    let summary = write(&demo(), Format::Csv, &mut bytes, &mut guarded, &mut |_| ()).unwrap();
+    assert!(bytes == DEMO.0, "asking for them moves no byte of the residents");
+    let mut reader = csv::Reader::from_reader(guarded.as_slice());
+    assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>().join(","), PROTECTED_HEADER);
+    let residents = rows(&DEMO.0);
+    let known: HashMap<&str, &Row> =
+        residents.iter().map(|row| (row.record_code.as_str(), row)).collect();
+    let (mut applicants, mut protected) = (BTreeSet::new(), 0);
+    for row in reader.records().map(Result::unwrap) {
+        protected += 1;
+        let resident = known[&row[0]];
+        assert_eq!((&row[1], &row[2]), (&*resident.municipality_code, &*resident.household_id));
+        match &row[4] {
+            "applicant" => assert!(applicants.insert(row[2].to_owned())),
+            role => {
+                assert_eq!((role, &*resident.relationship), ("included", "子"));
+                assert!(applicants.contains(&row[2]), "included with an applicant only");
+            }
+        }
+        let (begins, ends) = (&row[5], &row[6]);
+        assert!(begins <= "2020-10-01" && "2020-10-01" <= ends, "{begins} to {ends}");
+    }
+    let wanted = 20_000 / RESIDENTS_PER_PROTECTED;
+    assert_eq!(summary.tally.protected, protected);
+    assert!(protected.abs_diff(wanted) <= 4, "{protected} protected for {wanted}");
 }
 
 #[test]
