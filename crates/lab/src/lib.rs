@@ -4,6 +4,7 @@
 //! crate never links the shipped binary.
 
 pub mod bench;
+pub mod chart;
 pub mod codes;
 pub mod commands;
 pub mod crash;
@@ -11,4 +12,5 @@ mod draw;
 mod live;
 pub mod model;
 pub mod population;
+pub mod risk;
 pub mod swarm;

@@ -7,6 +7,7 @@ mod codes;
 mod crash;
 mod moves;
 mod population;
+mod risk;
 mod swarm;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Population(population::Arguments),
     /// A simulated nation under faults, checked after every step.
     Swarm(swarm::Arguments),
+    /// Incidents of S3 with its figures recomputed, and where identifiers are exposed in a life.
+    Risk(risk::Arguments),
     /// Every way in which a resident can move in a small world, walked through.
     Moves(moves::Arguments),
     /// A scripted day in which processes are killed at their writes, syncs and sends.
@@ -48,6 +51,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Population(arguments) => population::run(arguments),
         Command::Swarm(arguments) => swarm::run(arguments),
+        Command::Risk(arguments) => risk::run(arguments),
         Command::Moves(arguments) => moves::run(arguments),
         Command::Crash(arguments) => crash::run(arguments),
         Command::Codes(arguments) => codes::run(arguments),

@@ -9,6 +9,8 @@ mod moves;
 #[cfg(test)]
 mod population;
 #[cfg(test)]
+mod risk;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod swarm;
