@@ -21,6 +21,10 @@ const SEED_LABEL: SeedLabel = *b"jukinet risk, lives/1\0\0\0";
 /// Nobody of the model grows older.
 pub const AGE_YEARS_MAX: u8 = 115;
 
+/// The population has residents without a year of birth among those of fifty and over only: so
+/// long at least they have lived.
+const AGE_UNKNOWN_YEARS: u8 = 50;
+
 /// At these ages a first post begins: without a university, and after one.
 const WORK_AGES: (u8, u8) = (18, 22);
 
@@ -166,6 +170,9 @@ pub fn lives(chances: &[Chance], seed: u64, persons: u64) -> Result<Tally, RiskE
 /// Age at the reference date of the population; unknown parts of a date of birth are `00`.
 fn age(birth: &str) -> Option<u8> {
     let (year, day) = birth.split_once('-')?;
+    if year == "0000" {
+        return Some(AGE_UNKNOWN_YEARS);
+    }
     let (year_now, day_now) = REFERENCE_DATE.split_once('-')?;
     let years = year_now.parse::<u16>().ok()?.checked_sub(year.parse().ok()?)?;
     let years = years.saturating_sub(u16::from(day > day_now));
@@ -304,7 +311,8 @@ mod tests {
 
     #[test]
     fn an_age_is_that_of_the_reference_date() {
-        let births = ["1990-10-01", "1990-10-02", "1990-00-00", "1990-12-00", "nonsense"];
-        assert_eq!(births.map(age), [Some(30), Some(29), Some(30), Some(29), None]);
+        let births = ["1990-10-01", "1990-10-02", "1990-00-00", "1990-12-00", "0000-00-00"];
+        assert_eq!(births.map(age), [30, 29, 30, 29, 50].map(Some));
+        assert_eq!(age("nonsense"), None);
     }
 }
