@@ -9,6 +9,7 @@ mod moves;
 mod population;
 mod risk;
 mod swarm;
+mod watch;
 
 use std::process::ExitCode;
 

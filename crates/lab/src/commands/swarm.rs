@@ -1,21 +1,35 @@
 //! `jukilab swarm`: runs worlds by seed; a failing one prints the command that repeats it.
 
 use std::io::{self, IsTerminal, Write};
-use std::ops::Range;
+use std::num::NonZeroUsize;
+use std::ops::{ControlFlow, Range};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use super::watch::{named, set_pace, watch};
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
 use crate::swarm::faults::FaultSet;
+use crate::swarm::kept::{Kept, kept};
+use crate::swarm::many::run_many;
+use crate::swarm::shrink::{Shrunk, shrink};
 use crate::swarm::{Options, Outcome, STEPS_COUNT_MAX, STEPS_DEFAULT, run as run_world};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Seeds to run, the last one not included: 0..100, or one seed: 7.
-    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
-    seeds: Range<u64>,
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds, required_unless_present = "kept")]
+    seeds: Option<Range<u64>>,
+    /// The seeds that once broke a rule, instead.
+    #[arg(long, conflicts_with = "seeds")]
+    kept: bool,
+    /// Worlds at a time; as many as there are cores, unless told otherwise.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Make a failing world smaller: fewer kinds of faults, fewer events.
+    #[arg(long)]
+    shrink: bool,
     /// Events of each world's storm, before the network must come to rest.
     #[arg(long, value_name = "N", default_value_t = STEPS_DEFAULT,
         value_parser = clap::value_parser!(u64).range(1..=STEPS_COUNT_MAX))]
@@ -36,6 +50,10 @@ pub(crate) struct Arguments {
     /// Print every event of every world to stderr.
     #[arg(long)]
     watch: bool,
+    /// Watch at a pace: so many virtual seconds in a real one.
+    #[arg(long, value_name = "N", requires = "watch",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pace: Option<u32>,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -59,14 +77,6 @@ impl Tier {
             Self::Municipality => 3,
         }
     }
-
-    const fn option(self) -> &'static str {
-        match self {
-            Self::Center => " --outage center",
-            Self::Prefecture => " --outage prefecture",
-            Self::Municipality => " --outage municipality",
-        }
-    }
 }
 
 fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
@@ -82,46 +92,89 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let hidden = arguments.quiet || arguments.watch || !io::stderr().is_terminal();
-    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let count = arguments.seeds.end - arguments.seeds.start;
-    let bar = ProgressBar::with_draw_target(Some(count), target);
-    let options = Options {
+    let done = if arguments.kept { run_kept(arguments) } else { run_seeds(arguments) };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+type Done = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn options(arguments: &Arguments) -> Options {
+    if let Some(pace) = arguments.pace {
+        set_pace(pace);
+    }
+    Options {
         steps: arguments.steps,
-        watch: arguments.watch,
+        watch: arguments.watch.then_some(watch),
         restless: arguments.restless,
         outage: arguments.outage.map(Tier::place),
         only: arguments.only,
         without: arguments.without,
         plant: None,
-    };
-    let mut sum = Sum::default();
-    let mut failed = None;
-    for seed in arguments.seeds.clone() {
-        match run_world(seed, &options) {
-            Ok(outcome) => {
-                sum.add(&outcome);
-                if outcome.violation.is_some() {
-                    failed = Some(outcome);
-                    break;
-                }
-            }
-            Err(error) => {
-                complain(&error);
-                return ExitCode::from(EXIT_FAILED);
-            }
-        }
+    }
+}
+
+fn progress(arguments: &Arguments, count: u64) -> ProgressBar {
+    let hidden = arguments.quiet || arguments.watch || !io::stderr().is_terminal();
+    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    ProgressBar::with_draw_target(Some(count), target)
+}
+
+fn run_seeds(arguments: &Arguments) -> Done {
+    let (options, seeds) = (options(arguments), arguments.seeds.clone().unwrap_or(0..0));
+    let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    // Two worlds at once would be one story that nobody can follow.
+    let jobs = if arguments.watch { None } else { arguments.jobs.or(Some(available)) };
+    let bar = progress(arguments, seeds.end - seeds.start);
+    let (mut sum, mut failed) = (Sum::default(), None);
+    run_many(seeds, &options, jobs.unwrap_or(NonZeroUsize::MIN), &mut |outcome| {
+        sum.add(&outcome);
         bar.inc(1);
+        if outcome.violation.is_none() {
+            return ControlFlow::Continue(());
+        }
+        failed = Some(outcome);
+        ControlFlow::Break(())
+    })?;
+    bar.finish_and_clear();
+    let mut smaller = None;
+    if let (true, Some(outcome)) = (arguments.shrink, &failed) {
+        smaller = shrink(outcome.seed, &Options { watch: None, ..options })?;
+    }
+    let failed = failed.map(|outcome| Failed { command: options.command(outcome.seed), outcome });
+    report(arguments, &sum, failed.as_ref(), smaller.as_ref())?;
+    Ok(if failed.is_some() { ExitCode::from(EXIT_DEFECT) } else { ExitCode::SUCCESS })
+}
+
+/// The seeds that once broke a rule.
+fn run_kept(arguments: &Arguments) -> Done {
+    let kept = kept()?;
+    let bar = progress(arguments, u64::try_from(kept.len()).unwrap_or(u64::MAX));
+    let (mut sum, mut failed) = (Sum::default(), None);
+    for Kept { seed, options, rule, what } in kept {
+        let outcome = run_world(seed, &options)?;
+        sum.add(&outcome);
+        bar.inc(1);
+        if outcome.violation.is_some() {
+            writeln!(io::stderr(), "kept for {rule}: {what}")?;
+            failed = Some(Failed { command: options.command(seed), outcome });
+            break;
+        }
     }
     bar.finish_and_clear();
-    match report(arguments, &sum, failed.as_ref()) {
-        Err(error) => {
-            complain(&error);
-            ExitCode::from(EXIT_FAILED)
-        }
-        Ok(()) if failed.is_some() => ExitCode::from(EXIT_DEFECT),
-        Ok(()) => ExitCode::SUCCESS,
-    }
+    report(arguments, &sum, failed.as_ref(), None)?;
+    Ok(if failed.is_some() { ExitCode::from(EXIT_DEFECT) } else { ExitCode::SUCCESS })
+}
+
+/// A world that broke a rule, and what repeats it.
+struct Failed {
+    outcome: Outcome,
+    command: String,
 }
 
 /// What all worlds together saw.
@@ -137,6 +190,7 @@ struct Sum {
     unavailable: u64,
     crashes: u64,
     partitions: u64,
+    given_up: u64,
     releases: u64,
     trace: String,
 }
@@ -153,29 +207,50 @@ impl Sum {
         self.unavailable += outcome.counts.unavailable;
         self.crashes += outcome.counts.crashes;
         self.partitions += outcome.counts.partitions;
+        self.given_up += outcome.counts.given_up;
         self.releases += outcome.counts.releases;
         self.trace.clone_from(&outcome.trace);
     }
 }
 
-fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Result<()> {
-    let repeat = failed.map(|outcome| repeat_command(arguments, outcome.seed));
-    if let (Some(outcome), Some(repeat)) = (failed, &repeat) {
-        let mut talk = io::stderr().lock();
-        for line in &outcome.last {
-            writeln!(talk, "{line}")?;
+fn tell(failed: &Failed, smaller: Option<&Shrunk>, shrinks: bool) -> io::Result<()> {
+    let Failed { outcome, command } = failed;
+    let mut talk = io::stderr().lock();
+    for line in &outcome.last {
+        writeln!(talk, "{}", named(line))?;
+    }
+    if let Some(violation) = &outcome.violation {
+        writeln!(talk, "seed {}: {}: {}", outcome.seed, violation.rule, violation.detail)?;
+    }
+    writeln!(talk, "faults: {}", outcome.faults)?;
+    writeln!(talk, "repeat it: {command} --watch")?;
+    match smaller {
+        Some(Shrunk { options, outcome, runs }) => {
+            let smallest = options.command(outcome.seed);
+            writeln!(talk, "after {runs} worlds, the smallest: {smallest} --watch")
         }
-        if let Some(violation) = &outcome.violation {
-            writeln!(talk, "seed {}: {}: {}", outcome.seed, violation.rule, violation.detail)?;
-        }
-        writeln!(talk, "repeat it: {repeat}")?;
+        None if !shrinks => writeln!(talk, "make it smaller: {command} --shrink"),
+        None => Ok(()),
+    }
+}
+
+fn report(
+    arguments: &Arguments,
+    sum: &Sum,
+    failed: Option<&Failed>,
+    smaller: Option<&Shrunk>,
+) -> io::Result<()> {
+    if let Some(failed) = failed {
+        tell(failed, smaller, arguments.shrink)?;
     }
     let mut out = io::stdout().lock();
     if arguments.json {
-        let violation = failed.and_then(|o| Some((o.seed, o.violation.as_ref()?)));
-        let violation = violation.map(|(seed, violation)| {
+        let smallest = smaller.map(|smaller| smaller.options.command(smaller.outcome.seed));
+        let violation = failed.and_then(|f| Some((f, f.outcome.violation.as_ref()?)));
+        let violation = violation.map(|(Failed { outcome, command }, violation)| {
             serde_json::json!({
-                "seed": seed, "rule": violation.rule, "detail": violation.detail, "repeat": repeat,
+                "seed": outcome.seed, "rule": violation.rule, "detail": violation.detail,
+                "faults": outcome.faults.to_string(), "repeat": command, "smallest": smallest,
             })
         });
         let document = serde_json::json!({
@@ -190,6 +265,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
             "unavailable": sum.unavailable,
             "crashes": sum.crashes,
             "partitions": sum.partitions,
+            "given_up": sum.given_up,
             "releases": sum.releases,
             "last_trace": sum.trace,
             "violation": violation,
@@ -199,7 +275,7 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
     writeln!(
         out,
         "{} worlds, {} events, {} virtual seconds: {} notices, {} answers about {} persons, \
-         {} refusals, {} put off, {} crashes, {} partitions, {} releases; {}",
+         {} refusals, {} put off, {} crashes, {} partitions, {} groups given up, {} releases; {}",
         sum.worlds,
         sum.steps,
         sum.virtual_ms / 1_000,
@@ -210,22 +286,8 @@ fn report(arguments: &Arguments, sum: &Sum, failed: Option<&Outcome>) -> io::Res
         sum.unavailable,
         sum.crashes,
         sum.partitions,
+        sum.given_up,
         sum.releases,
         if failed.is_some() { "a rule is broken" } else { "every rule held" },
     )
-}
-
-/// The one command that repeats a world.
-fn repeat_command(arguments: &Arguments, seed: u64) -> String {
-    let mut command = format!("jukilab swarm --seeds {seed} --steps {}", arguments.steps);
-    if let Some(only) = arguments.only {
-        command += &format!(" --only {only}");
-    }
-    if arguments.without != FaultSet::NONE {
-        command += &format!(" --without {}", arguments.without);
-    }
-    if arguments.restless {
-        command += " --restless";
-    }
-    command + arguments.outage.map_or("", Tier::option) + " --watch"
 }

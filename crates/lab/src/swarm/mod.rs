@@ -8,13 +8,16 @@ pub mod check;
 pub(crate) mod country;
 pub mod faults;
 mod flaky;
+pub mod kept;
 pub(crate) mod keys;
 mod load;
+pub mod many;
 mod nation;
 mod network;
 mod operate;
 pub mod plant;
 mod serve;
+pub mod shrink;
 mod station;
 mod storm;
 mod trace;
@@ -46,8 +49,8 @@ pub enum SwarmError {
 pub struct Options {
     /// Events before the weather clears and the network must come to rest.
     pub steps: u64,
-    /// Print every event to stderr.
-    pub watch: bool,
+    /// Is told every event: virtual milliseconds, and a line. The world is the same without.
+    pub watch: Option<fn(u64, &str)>,
     /// Exactly these kinds of faults, not those of the seed.
     pub only: Option<FaultSet>,
     /// Never these, whatever the seed says.
@@ -65,7 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             steps: STEPS_DEFAULT,
-            watch: false,
+            watch: None,
             only: None,
             without: FaultSet::NONE,
             restless: false,
@@ -76,6 +79,26 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The command that repeats this world.
+    #[must_use]
+    pub fn command(&self, seed: u64) -> String {
+        let mut command = format!("jukilab swarm --seeds {seed} --steps {}", self.steps);
+        if let Some(only) = self.only {
+            command += &format!(" --only {only}");
+        }
+        if self.without != FaultSet::NONE {
+            command += &format!(" --without {}", self.without);
+        }
+        command += if self.restless { " --restless" } else { "" };
+        command
+            + match self.outage {
+                None => "",
+                Some(0) => " --outage center",
+                Some(1 | 2) => " --outage prefecture",
+                Some(_) => " --outage municipality",
+            }
+    }
+
     /// The faults of the world of this seed.
     fn faults(&self, seed: u64) -> Faults {
         let mut faults = Faults::draw(seed, self.only, self.without);

@@ -13,8 +13,7 @@ const LINES_KEPT_MAX: usize = 60;
 pub(super) struct Trace {
     hash: Sha256,
     last: VecDeque<String>,
-    /// Print each line to stderr as it happens.
-    watch: bool,
+    watch: Option<fn(u64, &str)>,
 }
 
 impl std::fmt::Debug for Trace {
@@ -24,7 +23,7 @@ impl std::fmt::Debug for Trace {
 }
 
 impl Trace {
-    pub(super) fn new(watch: bool) -> Self {
+    pub(super) fn new(watch: Option<fn(u64, &str)>) -> Self {
         Self { hash: Sha256::new(), last: VecDeque::new(), watch }
     }
 
@@ -33,8 +32,8 @@ impl Trace {
         let line = format!("{:>9}.{:03} {text}", at_ms / 1_000, at_ms % 1_000);
         self.hash.update(line.as_bytes());
         self.hash.update(b"\n");
-        if self.watch {
-            eprintln!("{line}");
+        if let Some(watch) = self.watch {
+            watch(at_ms, &line);
         }
         if self.last.len() == LINES_KEPT_MAX {
             self.last.pop_front();

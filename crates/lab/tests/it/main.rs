@@ -14,3 +14,5 @@ mod risk;
 mod stream;
 #[cfg(test)]
 mod swarm;
+#[cfg(test)]
+mod worlds;
