@@ -11,8 +11,8 @@ const COLOURS: [&str; 8] =
     ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999"];
 
 /// Width of a chart, and what is left of the bars for their names and right of them for values.
-const WIDTH: f64 = 960.0;
-const LEFT: f64 = 390.0;
+const WIDTH: f64 = 1_000.0;
+const LEFT: f64 = 430.0;
 const RIGHT: f64 = 70.0;
 /// Height of a bar in a stack, of one bar of a group, and of a line of text.
 const BAR: f64 = 20.0;
@@ -274,7 +274,7 @@ mod tests {
     fn a_tornado_stands_on_both_sides_of_its_middle() {
         let blade = Blade { name: "it".to_owned(), low: 5.0, high: 10.0 };
         let svg = tornado(CAPTION, 8.0, &[blade]);
-        assert!(svg.contains("x=\"640.0\" y=") && svg.contains("x=\"790.0\" y="), "{svg}");
+        assert!(svg.contains("x=\"680.0\" y=") && svg.contains("x=\"830.0\" y="), "{svg}");
         assert!(svg.contains("as assumed: 8.0"));
     }
 }

@@ -158,7 +158,7 @@ fn countermeasures(model: &Model, report: &Report) -> String {
 
 /// A name that fits beside its bar.
 fn shortened(name: &str, mark: &str) -> String {
-    const CHARS_MAX: usize = 64;
+    const CHARS_MAX: usize = 68;
     let room = CHARS_MAX - mark.chars().count();
     if name.chars().count() <= room {
         return format!("{name}{mark}");

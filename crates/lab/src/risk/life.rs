@@ -307,6 +307,8 @@ mod tests {
             assert_eq!(life.events.last(), Some(&(life.to, Occasion::Died)));
             assert_eq!(life.from > 0, index == 2);
         }
+        let old = Resident { sex: Sex::Male, age: 93, foreign: false };
+        assert!((0..200).all(|index| live(old, &chart, 9, index).to >= 93));
     }
 
     #[test]
