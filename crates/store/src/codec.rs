@@ -55,6 +55,12 @@ impl RowWriter {
         self.bytes(value.as_bytes())
     }
 
+    /// Bytes whose length stands elsewhere, or is always the same.
+    pub(crate) fn raw(&mut self, value: &[u8]) -> &mut Self {
+        self.bytes.extend_from_slice(value);
+        self
+    }
+
     pub(crate) fn finish(self) -> Result<Zeroizing<Vec<u8>>, RowFault> {
         if self.fits && self.bytes.len() <= ROW_BYTES_MAX { Ok(self.bytes) } else { Err(RowFault) }
     }
@@ -75,7 +81,7 @@ impl<'a> RowReader<'a> {
         }
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], RowFault> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], RowFault> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(RowFault)?;
         self.rest = rest;
         Ok(taken)

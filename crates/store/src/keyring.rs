@@ -98,6 +98,10 @@ impl Keyring {
         })
     }
 
+    pub(crate) fn index(&self) -> &IndexKey {
+        &self.index
+    }
+
     pub(crate) fn digest(&self, domain: Domain, text: &str) -> i64 {
         self.index.digest(domain, text)
     }

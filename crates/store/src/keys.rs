@@ -116,6 +116,7 @@ impl Domain {
 
 /// The keyed index: HMAC-SHA-256 truncated to 64 bits. Truncation keeps the index small; whoever
 /// looks up compares the opened row as well, because among 126 million codes two may collide.
+#[derive(Clone)]
 pub(crate) struct IndexKey(Hmac<Sha256>);
 
 impl IndexKey {

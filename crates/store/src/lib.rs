@@ -7,7 +7,7 @@
 //! Not here: what may be told to whom (`law`), when something must be erased, how tokens work
 //! (`token`), and any storage engine of our own.
 //!
-//! - `schema`, `codec`, `row`, `seal`: the file, plain rows, sealed rows
+//! - `schema`, `codec`, `compact`, `row`, `seal`: the file, plain rows, sealed rows
 //! - `keys`, `keyring`, `month`: root key, derived keys, retention cohorts
 //! - [`sqlite`], `ledger_files`: the adapter
 //! - [`model`]: the same port without a disk, for the lab and as the measure of the adapter
@@ -18,6 +18,7 @@ pub mod backup;
 mod bulk;
 mod check;
 mod codec;
+mod compact;
 pub mod engine;
 mod erased;
 pub mod fsck;
@@ -35,6 +36,7 @@ mod row;
 mod schema;
 mod seal;
 mod sealing;
+mod spill;
 pub mod sqlite;
 mod transfer;
 
@@ -49,7 +51,7 @@ pub use keys::{KeyError, KeySource};
 pub use model::ModelStore;
 pub use month::Month;
 pub use postgres::PostgresStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{LoadProgress, SqliteStore};
 pub use transfer::{Moved, Progress, TableDigest};
 
 /// What the runner does with a store besides the port: publish the ledger from time to time.

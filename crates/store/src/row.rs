@@ -12,9 +12,14 @@ use node::ports::{ForeignEntry, HistoryRow};
 use zeroize::Zeroizing;
 
 use crate::codec::{RowFault, RowReader, RowWriter};
+use crate::compact;
 
 /// First byte of every plain row; a change of any layout below takes the next number.
 const ROW_VERSION: u8 = 2;
+
+/// First byte of a resident's row in its packed form (`compact`). Rows of the wide form, which
+/// earlier versions wrote, are read as well and packed when they are next written.
+const PACKED_VERSION: u8 = 3;
 
 /// Earlier codes kept with a person, so that entries about them stay reachable. A code changes on
 /// the resident's own request (法30条の3); beyond this many the oldest is let go.
@@ -61,16 +66,31 @@ type Encoded = Result<Zeroizing<Vec<u8>>, RowFault>;
 
 impl ResidentRow {
     pub(crate) fn encode(&self) -> Encoded {
-        let mut writer = RowWriter::new(ROW_VERSION);
-        write_held(&mut writer, &self.held);
+        let mut writer = RowWriter::new(PACKED_VERSION);
+        compact::write_held(&mut writer, &self.held)?;
         writer.u8(u8::try_from(self.former.len()).map_err(|_| RowFault)?);
         for code in &self.former {
-            writer.text(code.expose());
+            compact::write_code(&mut writer, code)?;
         }
         writer.finish()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        if bytes.first() == Some(&ROW_VERSION) {
+            return Self::decode_wide(bytes);
+        }
+        let mut reader = RowReader::new(bytes, PACKED_VERSION)?;
+        let held = compact::read_held(&mut reader)?;
+        let count = reader.u8()?;
+        let mut former = Vec::new();
+        for _ in 0..count {
+            former.push(compact::read_code(&mut reader)?);
+        }
+        reader.finish()?;
+        Ok(Self { held, former })
+    }
+
+    fn decode_wide(bytes: &[u8]) -> Result<Self, RowFault> {
         let mut reader = RowReader::new(bytes, ROW_VERSION)?;
         let held = read_held(&mut reader)?;
         let count = reader.u8()?;
@@ -233,4 +253,39 @@ pub(crate) fn entry_time(entry: &[u8]) -> Result<Timestamp, RowFault> {
     let text = std::str::from_utf8(entry).map_err(|_| RowFault)?;
     let at = text.split('\n').nth(2).and_then(|line| line.strip_prefix("at ")).ok_or(RowFault)?;
     Timestamp::parse_rfc3339(at).map_err(|_| RowFault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_wide_form_are_read_and_written_packed() {
+        let held = Held {
+            identity: IdentityInformation {
+                code: RecordCode::from_ten_digits(1_234_567_890).unwrap(),
+                items: FourItems {
+                    name: Name::parse("髙橋　花子").unwrap(),
+                    kana: Kana::parse("タカハシ　ハナコ").unwrap(),
+                    address: Address::parse("東京都国立市富士見台2丁目3番1号").unwrap(),
+                    sex: Sex::Female,
+                    birth: BirthDate::parse("1985-04-00").unwrap(),
+                },
+                municipality: LocalGovernmentCode::parse("132152").unwrap(),
+                other_names: OtherNames::default(),
+            },
+            change: None,
+            removed: false,
+        };
+        let row = ResidentRow::new(held, [RecordCode::from_ten_digits(77).unwrap()]);
+        let mut wide = RowWriter::new(ROW_VERSION);
+        write_held(&mut wide, &row.held);
+        wide.u8(1).text(row.former[0].expose());
+        let wide = wide.finish().unwrap();
+        assert!(ResidentRow::decode(&wide).unwrap() == row);
+        let packed = row.encode().unwrap();
+        assert!(ResidentRow::decode(&packed).unwrap() == row);
+        assert!(packed.len() * 3 < wide.len() * 2, "{} {}", packed.len(), wide.len());
+        assert!(ResidentRow::decode(&[4]).is_err());
+    }
 }

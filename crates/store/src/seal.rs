@@ -19,7 +19,7 @@ pub(crate) const ROW_BYTES_MAX: usize = 4 << 20;
 /// begun, which nothing does by itself: all changes of the country, some ten million a year, stay
 /// below for centuries. A row that was sealed earlier for the same place opens as well: who can
 /// write the file can put one person's older row back, and no check finds it.
-const NONCE_BYTES: usize = 12;
+pub(crate) const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const LENGTH_BYTES: usize = 4;
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use aes_gcm::Aes256Gcm;
 use law::code::RecordCode;
 use law::inquiry::Held;
-use law::query::terms;
+use law::query::{Probe, terms};
 use law::retention::provision;
 use ledger::commitment;
 use node::ports::{FactPlace, HistoryRow, Leaf, Looked, ReadError, Space, StoreError};
 use zeroize::Zeroizing;
 
+use crate::bulk::Sealer;
 use crate::codec::RowFault;
 use crate::keyring::{KeyTable, Keyring};
-use crate::keys::Domain;
+use crate::keys::{Domain, IndexKey};
 use crate::month::Month;
 use crate::places::{
     entry_place, fact_sealed_at, foreign_place, history_place, queue_place, resident_place,
@@ -47,13 +48,14 @@ impl std::fmt::Debug for Sealing<'_> {
 impl Sealing<'_> {
     /// What a person can be found by.
     pub(crate) fn terms(&self, held: &Held) -> Terms {
-        terms(&held.identity)
-            .iter()
-            .map(|term| {
-                let kind = term.kind.number();
-                (self.keys.digest(Domain::Term(kind), &term.text), kind)
-            })
-            .collect()
+        terms_under(self.keys.index(), held)
+    }
+
+    /// What threads of a load seal with, for rows of this epoch. Draws the epoch's key if there is
+    /// none yet, so it runs inside the open group.
+    pub(crate) fn sealer(&self, epoch: u32, dice: law::Dice<'_>) -> Result<Sealer, StoreError> {
+        let cipher = self.keys.row_to_write(self.table, epoch, dice)?;
+        Ok(Sealer { index: self.keys.index().clone(), cipher, epoch })
     }
 
     /// The digest of a code where rows are found by it.
@@ -213,6 +215,15 @@ impl Sealing<'_> {
             seal::seal(&cipher, place, plain, dice).map_err(|_: SealError| too_long(table))?;
         Ok(InCohort { cohort, sealed })
     }
+}
+
+/// What a person can be found by, under this key.
+pub(crate) fn terms_under(index: &IndexKey, held: &Held) -> Terms {
+    let of = |term: &Probe| {
+        let kind = term.kind.number();
+        (index.digest(Domain::Term(kind), &term.text), kind)
+    };
+    terms(&held.identity).iter().map(of).collect()
 }
 
 /// The cohort of an entry, by the time written in it.

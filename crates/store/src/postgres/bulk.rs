@@ -6,7 +6,7 @@ use postgres::types::Type;
 
 use super::PostgresStore;
 use super::link::store_error;
-use crate::bulk::{ChunkTerms, PEOPLE_PER_COMMIT_COUNT_MAX, held_already, is_code};
+use crate::bulk::{ChunkTerms, PEOPLE_PER_COMMIT_COUNT_MAX, held_already, is_code, seal_in_order};
 use crate::keyring::from_read;
 use crate::places::RESIDENTS_NAME;
 use crate::row::ResidentRow;
@@ -44,9 +44,8 @@ impl PostgresStore {
         dice: law::Dice<'_>,
     ) -> Result<u64, StoreError> {
         let mut numbers = self.numbers()?;
-        let sealing = self.sealing();
         // Its key is drawn before the line is busy with rows.
-        self.keys.row_to_write(&self.link, numbers.epoch, &mut *dice)?;
+        let sealer = self.sealing().sealer(numbers.epoch, &mut *dice)?;
         let mut terms = ChunkTerms::new(numbers.resident.saturating_add(1));
         let mut present = 0i64;
         self.link.copy_in(
@@ -54,13 +53,14 @@ impl PostgresStore {
             &[Type::INT8, Type::INT4, Type::BYTEA],
             &mut |rows| {
                 let epoch = i32::try_from(numbers.epoch).unwrap_or(i32::MAX);
-                for held in people.take(PEOPLE_PER_COMMIT_COUNT_MAX) {
-                    let row = ResidentRow::new(held, []);
-                    let id = terms.add(sealing.terms(&row.held));
-                    let sealed = sealing.seal_resident(id, numbers.epoch, &row, &mut *dice)?;
-                    rows.write(&[&id, &epoch, &sealed]).map_err(store_error)?;
-                    present += i64::from(!row.held.removed);
-                }
+                let mut people = people.take(PEOPLE_PER_COMMIT_COUNT_MAX);
+                let first = terms.first();
+                seal_in_order(&sealer, &mut people, first, &mut *dice, &mut |person| {
+                    rows.write(&[&person.id, &epoch, &person.sealed]).map_err(store_error)?;
+                    present += i64::from(person.present);
+                    terms.add(person.id, person.terms);
+                    Ok(())
+                })?;
                 Ok(())
             },
         )?;

@@ -9,9 +9,8 @@ use node::ports::StoreError;
 use rusqlite::params;
 
 use super::SqliteStore;
-use crate::bulk::{ChunkTerms, PEOPLE_PER_COMMIT_COUNT_MAX, held_already};
+use crate::bulk::{ChunkTerms, PEOPLE_PER_COMMIT_COUNT_MAX, held_already, seal_in_order};
 use crate::keyring::from_read;
-use crate::row::ResidentRow;
 use crate::schema::store_error;
 
 /// Page cache while a load runs: the index is met in order, so that most of one pass fits.
@@ -30,8 +29,12 @@ impl SqliteStore {
     ) -> Result<u64, StoreError> {
         self.require_idle()?;
         self.db.pragma_update(None, "cache_size", -LOAD_CACHE_KIB_MAX).map_err(store_error)?;
+        // A term and its row are written by the same lines below; asking for each of six terms
+        // whether its row is there would read the rows in the order of the digests, which is none.
+        self.db.pragma_update(None, "foreign_keys", false).map_err(store_error)?;
         let loaded = self.load_chunks(people, dice);
         let back = -crate::schema::PAGE_CACHE_KIB_MAX;
+        self.db.pragma_update(None, "foreign_keys", true).map_err(store_error)?;
         self.db.pragma_update(None, "cache_size", back).map_err(store_error)?;
         loaded
     }
@@ -66,19 +69,21 @@ impl SqliteStore {
         dice: law::Dice<'_>,
     ) -> Result<u64, StoreError> {
         let first = self.next_id("SELECT max(id) FROM resident")?;
+        let sealer = self.sealing().sealer(self.row_epoch()?, &mut *dice)?;
         let mut terms = ChunkTerms::new(first);
         let mut present = 0i64;
         let mut insert = self
             .db
             .prepare_cached("INSERT INTO resident (id, epoch, sealed) VALUES (?1, ?2, ?3)")
             .map_err(store_error)?;
-        for held in people.take(PEOPLE_PER_COMMIT_COUNT_MAX) {
-            let row = ResidentRow::new(held, []);
-            let id = terms.add(self.terms_of(&row.held));
-            let (epoch, sealed) = self.seal_resident(id, &row, dice)?;
-            insert.execute(params![id, epoch, sealed]).map_err(store_error)?;
-            present += i64::from(!row.held.removed);
-        }
+        let mut people = people.take(PEOPLE_PER_COMMIT_COUNT_MAX);
+        seal_in_order(&sealer, &mut people, first, dice, &mut |person| {
+            let row = params![person.id, sealer.epoch, person.sealed];
+            insert.execute(row).map_err(store_error)?;
+            present += i64::from(person.present);
+            terms.add(person.id, person.terms);
+            Ok(())
+        })?;
         let count = terms.people();
         self.insert_terms_in_order(terms, before)?;
         self.count_residents(0, present)?;
@@ -117,7 +122,7 @@ impl SqliteStore {
     }
 
     /// Two codes may share a truncated digest; only the opened rows decide.
-    fn code_of_row(&self, id: i64) -> Result<RecordCode, StoreError> {
+    pub(super) fn code_of_row(&self, id: i64) -> Result<RecordCode, StoreError> {
         let mut statement = self
             .db
             .prepare_cached("SELECT id, epoch, sealed FROM resident WHERE id = ?1")

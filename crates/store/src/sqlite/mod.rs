@@ -7,6 +7,7 @@
 mod bulk;
 mod erase;
 mod facts;
+mod first_load;
 mod fsck;
 mod keytable;
 mod passing;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use node::ports::{NewEntry, Reads, Recorded, Store, StoreError, Write};
 use rusqlite::{Connection, OptionalExtension};
 
+pub use first_load::LoadProgress;
 pub(crate) use target::SqliteTarget;
 
 use crate::keyring::{KeyTable as _, Keyring};
@@ -43,6 +45,8 @@ enum Group {
     /// Something failed and everything of the group is gone; only `rollback` leads on, so that no
     /// receipt can be made for an earlier part of a group that failed later.
     Failed,
+    /// A first load began and has not ended: nothing leads on but a new opening, which refuses it.
+    Lost,
 }
 
 /// A role's store in one SQLite database and one directory of ledger files.
@@ -107,6 +111,7 @@ impl SqliteStore {
         access: Access,
         lock: Option<File>,
     ) -> Result<Self, StoreError> {
+        first_load::require_none_under_way(&db)?;
         let kept: String = db
             .query_row("SELECT CAST(value AS TEXT) FROM meta WHERE name = ?1", [ORIGIN_NAME], |r| {
                 r.get(0)
@@ -186,7 +191,7 @@ impl SqliteStore {
             }
             // SQLite ends a transaction by itself on some errors; then the group is lost.
             Group::Open if !self.db.is_autocommit() => Ok(()),
-            Group::Open | Group::Failed => Err(group_failed()),
+            Group::Open | Group::Failed | Group::Lost => Err(group_failed()),
         }
     }
 
@@ -215,7 +220,7 @@ impl Store for SqliteStore {
             Ok(()) => self.apply_all(writes, entries, dice),
             Err(error) => Err(error),
         };
-        if result.is_err() {
+        if result.is_err() && self.group != Group::Lost {
             self.abandon();
             self.group = Group::Failed;
         }
@@ -225,7 +230,7 @@ impl Store for SqliteStore {
     fn commit(&mut self) -> Result<(), StoreError> {
         match self.group {
             Group::Idle => return Ok(()),
-            Group::Failed => return Err(group_failed()),
+            Group::Failed | Group::Lost => return Err(group_failed()),
             Group::Open => {}
         }
         // COMMIT outside a transaction fails, so a transaction that SQLite ended is told too.
@@ -248,7 +253,9 @@ impl Store for SqliteStore {
 
     fn rollback(&mut self) {
         self.abandon();
-        self.group = Group::Idle;
+        if self.group != Group::Lost {
+            self.group = Group::Idle;
+        }
     }
 
     fn origin(&self) -> &str {

@@ -15,6 +15,7 @@ mod collision;
 mod contract;
 mod crash;
 mod erase;
+mod first_load;
 mod fsck;
 mod ledger_files;
 mod people;
