@@ -36,7 +36,6 @@ mod row;
 mod schema;
 mod seal;
 mod sealing;
-mod spill;
 pub mod sqlite;
 mod transfer;
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use clap::Args;
+use law::code::LocalGovernmentCode;
 use serde_json::{Value, json};
 
 use crate::demo::fleet;
@@ -51,15 +52,28 @@ pub struct DemoArgs {
     /// With --prepare: how many seconds ago the key ceremony was
     #[arg(long, value_name = "S", default_value_t = 0, requires = "prepare")]
     pub ceremony_age: u64,
+    /// With --prepare: other municipalities than the demonstration's, under their prefectures
+    #[arg(long, value_name = "CODE", value_delimiter = ',', requires = "prepare",
+        value_parser = municipality)]
+    pub municipalities: Vec<LocalGovernmentCode>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
 }
 
+/// A municipality of the country, each code once named in the table.
+fn municipality(text: &str) -> Result<LocalGovernmentCode, String> {
+    let code = LocalGovernmentCode::parse(text).map_err(|error| error.to_string())?;
+    match law::municipality::find(&code) {
+        Some(_) => Ok(code),
+        None => Err("no municipality has this code; give six digits, as 132152".to_owned()),
+    }
+}
+
 pub fn run(args: &DemoArgs, talk: Talk) -> Exit {
     if let (true, Some(dir)) = (args.prepare, &args.dir) {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
-        return match raise::prepare(&dir, args.ceremony_age) {
+        return match raise::prepare(&dir, args.ceremony_age, &args.municipalities) {
             Ok(()) => Exit::Ok,
             Err(why) => {
                 talk.fail(format!("the country was not prepared: {why}"));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use law::code::LocalGovernmentCode;
 use law::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -41,7 +42,7 @@ pub fn raise(dir: &Path, people: People, say: &dyn Fn(&str)) -> Result<Raised, S
     let started = clock::monotonic();
     let binary = std::env::current_exe().map_err(|error| error.to_string())?;
     say("keys, cards and configurations …");
-    let country = ceremony(dir, clock::now(), free_ports)?;
+    let country = ceremony(dir, clock::now(), free_ports, &[])?;
     say("processes …");
     let fleet = Fleet::start(&binary, &country)?;
     let newcomer = people
@@ -60,17 +61,23 @@ pub fn raise(dir: &Path, people: People, say: &dyn Fn(&str)) -> Result<Raised, S
     Ok(raised)
 }
 
-/// Keys, cards and configurations of the country in an empty folder.
+/// Keys, cards and configurations of the country in an empty folder; of the demonstration's own
+/// municipalities where none are named.
 fn ceremony(
     dir: &Path,
     at: Timestamp,
     ports: fn(usize) -> Result<Vec<u16>, String>,
+    municipalities: &[LocalGovernmentCode],
 ) -> Result<Country, String> {
     disk::make_folder(dir).map_err(|error| error.to_string())?;
     if dir.join("nodes").exists() {
         return Err(format!("{} already holds a country; name an empty folder", dir.display()));
     }
-    let plan = Plan::demo(Vec::new(), at).map_err(|error| error.to_string())?;
+    let plan = match municipalities {
+        [] => Plan::demo(Vec::new(), at),
+        named => Plan::of(named, Vec::new(), at),
+    };
+    let plan = plan.map_err(|error| error.to_string())?;
     let ports = ports(plan.ports_needed())?;
     let plan = Plan { ports, ..plan };
     let mut dice = dice::fill;
@@ -79,9 +86,9 @@ fn ceremony(
 
 /// A country to be started by others: its folder, its ceremony `age` seconds back, and the part of
 /// `DIR/summary.json` that names its terminals.
-pub fn prepare(dir: &Path, age: u64) -> Result<(), String> {
+pub fn prepare(dir: &Path, age: u64, municipalities: &[LocalGovernmentCode]) -> Result<(), String> {
     let at = Timestamp(clock::now().0.saturating_sub(age.saturating_mul(1_000)));
-    let country = ceremony(dir, at, steady_ports)?;
+    let country = ceremony(dir, at, steady_ports, municipalities)?;
     let document = json!({"nodes": [], "terminals": terminals_json(&country), "checks": []});
     let text = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;
     disk::write_private(&dir.join("summary.json"), text.as_bytes())

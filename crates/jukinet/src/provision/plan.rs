@@ -62,13 +62,28 @@ impl Plan {
     /// The demonstration: Tokyo with 国立市 and 三鷹市, Nagano with 松本市 and 安曇野市, the pension
     /// agency and the ministry that pays 恩給.
     pub fn demo(ports: Vec<u16>, now: Timestamp) -> Result<Self, PlanError> {
-        let prefecture = |code: u8, municipalities: [&str; 2]| -> Result<_, PlanError> {
-            let [first, second] = municipalities.map(LocalGovernmentCode::parse);
-            Ok(PrefecturePlan {
-                code: PrefectureCode::new(code)?,
-                municipalities: vec![first?, second?],
-            })
-        };
+        let municipalities = ["132152", "132047", "202029", "202207"];
+        let municipalities = municipalities.map(LocalGovernmentCode::parse);
+        Self::of(&municipalities.into_iter().collect::<Result<Vec<_>, _>>()?, ports, now)
+    }
+
+    /// These municipalities under their prefectures, the agencies of the demonstration, one center.
+    pub fn of(
+        municipalities: &[LocalGovernmentCode],
+        ports: Vec<u16>,
+        now: Timestamp,
+    ) -> Result<Self, PlanError> {
+        let mut prefectures: Vec<PrefecturePlan> = Vec::new();
+        for municipality in municipalities {
+            let code = municipality.prefecture();
+            match prefectures.iter_mut().find(|prefecture| prefecture.code == code) {
+                Some(prefecture) => prefecture.municipalities.push(*municipality),
+                None => {
+                    let municipalities = vec![*municipality];
+                    prefectures.push(PrefecturePlan { code, municipalities });
+                }
+            }
+        }
         let epoch = Epoch::Founding;
         let agency = |name: &str, recipient: &'static str| {
             let found = affair::agencies(epoch).into_iter().find(|each| each.name == recipient);
@@ -76,10 +91,7 @@ impl Plan {
             Ok::<_, PlanError>(AgencyPlan { name: name.to_owned(), code })
         };
         Ok(Self {
-            prefectures: vec![
-                prefecture(13, ["132152", "132047"])?,
-                prefecture(20, ["202029", "202207"])?,
-            ],
+            prefectures,
             agencies: vec![
                 agency("agency-1", "厚生労働省及び日本年金機構")?,
                 agency("agency-2", "総務省")?,

@@ -35,11 +35,13 @@
 
 pub(crate) mod build;
 pub(crate) mod cascade;
+pub(crate) mod center;
 pub(crate) mod change;
 pub(crate) mod erasure;
 pub(crate) mod harness;
 pub(crate) mod import;
 pub(crate) mod load;
+pub(crate) mod nation;
 pub(crate) mod pairs;
 pub(crate) mod people;
 pub(crate) mod provision;

@@ -1,5 +1,7 @@
 //! `jukilab bench`: runs one benchmark and prints its figures, for people or as one JSON document.
 
+mod scale;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +12,9 @@ use serde_json::Value;
 use super::{EXIT_DEFECT, EXIT_FAILED, complain};
 use crate::bench::harness::{Frame, document, floor_missed, framed};
 use crate::bench::record::Record;
-use crate::bench::{BenchError, Options, build, change, erasure, import, provision, recovery};
+use crate::bench::{
+    BenchError, Options, build, center, change, erasure, import, nation, provision, recovery,
+};
 use crate::live::country;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,9 +28,15 @@ enum Bench {
     /// Recovery after kill -9 under load.
     #[value(name = "B8")]
     B8,
+    /// A part of the nation through a peak day, with crashes and cut lines.
+    #[value(name = "B9")]
+    B9,
     /// Erasure of one month's cohort of history rows.
     #[value(name = "B11")]
     B11,
+    /// A center of --residents, up to the whole country: load, start, look-ups, disk, memory.
+    #[value(name = "center")]
+    Center,
     /// The first load of a register of --residents.
     #[value(name = "import")]
     Import,
@@ -74,6 +84,8 @@ pub(crate) struct Arguments {
     /// Build from nothing as well (bench build); takes minutes and every core.
     #[arg(long)]
     cold: bool,
+    #[command(flatten)]
+    scale: scale::ScaleArguments,
     /// Name of this machine in the record; made from its processor where none is given.
     #[arg(long, value_name = "NAME")]
     machine: Option<String>,
@@ -136,7 +148,15 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Record, BenchErr
         Bench::B1 => framed(provision::SUBJECT, &frame, |say| provision::run(&options, say), say),
         Bench::B5 => framed(change::SUBJECT, &frame, |say| change::run(&options, say), say),
         Bench::B8 => framed(recovery::SUBJECT, &frame, |say| recovery::run(&options, say), say),
+        Bench::B9 => {
+            let wanted = arguments.scale.nation(&options);
+            framed(nation::SUBJECT, &frame, |say| nation::run(&wanted, say), say)
+        }
         Bench::B11 => framed(erasure::SUBJECT, &frame, |say| erasure::run(&options, say), say),
+        Bench::Center => {
+            let (wanted, bar) = (arguments.scale.center(&options), scale::bar(arguments.quiet));
+            framed(center::SUBJECT, &frame, |say| center::run(&wanted, &bar, say), say)
+        }
         Bench::Import => framed(import::SUBJECT, &frame, |say| import::run(&options, say), say),
         Bench::Build => {
             let jukinet = arguments.jukinet.as_deref();

@@ -15,6 +15,11 @@ pub(crate) fn remove_folder(path: &Path) {
     let _ = std::fs::remove_dir_all(path);
 }
 
+/// A folder that holds something of somebody else's stays.
+pub(crate) fn remove_if_empty(path: &Path) {
+    let _ = std::fs::remove_dir(path);
+}
+
 pub(crate) fn create(path: &Path) -> Result<BufWriter<File>, LiveError> {
     Ok(BufWriter::new(File::create(path).map_err(LiveError::file(path))?))
 }
@@ -66,6 +71,22 @@ fn in_file(path: &Path, needle: &[u8]) -> Result<u64, LiveError> {
 pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(folder).ok()?;
     Some(stat.blocks_available() * stat.fragment_size())
+}
+
+/// Lets the system forget what it keeps of these files in memory, so that the next reads come from
+/// the disk. What is not yet on the disk is written first.
+pub(crate) fn evict(folder: &Path) -> Result<(), LiveError> {
+    use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+    for entry in std::fs::read_dir(folder).map_err(LiveError::file(folder))?.flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let file = File::open(&path).map_err(LiveError::file(&path))?;
+            file.sync_all().map_err(LiveError::file(&path))?;
+            let advised = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+            advised.map_err(|error| LiveError::file(&path)(error.into()))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -100,10 +100,21 @@ pub(crate) fn can_trace() -> Result<(), LiveError> {
 
 /// Makes the keys, cards and configurations of a country whose ceremony lies `age` back.
 pub(crate) fn prepare(binary: &Path, dir: &Path, age: Duration) -> Result<(), LiveError> {
+    prepare_places(binary, dir, age, &[])
+}
+
+/// The same with these municipalities; with the demonstration's where none are named.
+pub(crate) fn prepare_places(
+    binary: &Path,
+    dir: &Path,
+    age: Duration,
+    municipalities: &[&str],
+) -> Result<(), LiveError> {
     let mut child = Command::new(binary)
         .args(["--quiet", "demo", "--prepare", "--ceremony-age", &age.as_secs().to_string()])
         .arg("--dir")
         .arg(dir)
+        .args(municipalities.iter().flat_map(|code| ["--municipalities", *code]))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
@@ -336,6 +347,30 @@ impl Fleet {
         if wait(&mut tracer, ATTACH_PATIENCE).is_none() {
             let _ = tracer.kill();
             let _ = tracer.wait();
+        }
+    }
+
+    /// The process of a running node.
+    pub(crate) fn pid(&self, node: &str) -> Option<u32> {
+        self.running.get(node).map(Child::id)
+    }
+
+    /// Every running node and its process.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.running.iter().map(|(node, child)| (node.as_str(), child.id()))
+    }
+
+    /// Stops a node's time: it neither answers nor breaks a session, as a cut line does not.
+    pub(crate) fn freeze(&self, node: &str) {
+        if let Some(child) = self.running.get(node) {
+            signal(child, Signal::SIGSTOP);
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self, node: &str) {
+        if let Some(child) = self.running.get(node) {
+            signal(child, Signal::SIGCONT);
         }
     }
 

@@ -99,6 +99,22 @@ pub(crate) fn peak_mib(process: u32) -> Option<f64> {
     Some((f64::from(kib) / 1024.0 * 10.0).round() / 10.0)
 }
 
+/// The memory a process holds now, in MiB.
+pub(crate) fn rss_mib(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u32 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((f64::from(kib) / 1024.0 * 10.0).round() / 10.0)
+}
+
+/// Memory that could be taken now without pushing others out.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024)
+}
+
 /// Seconds of CPU that this process has used.
 pub(crate) fn own_cpu_seconds() -> f64 {
     cpu_seconds(std::process::id())

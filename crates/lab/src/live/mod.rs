@@ -8,6 +8,7 @@ pub(crate) mod accounts;
 pub(crate) mod builder;
 pub(crate) mod calibration;
 pub(crate) mod clock;
+pub(crate) mod confine;
 pub(crate) mod country;
 pub(crate) mod dice;
 pub(crate) mod files;

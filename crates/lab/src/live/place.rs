@@ -72,6 +72,24 @@ pub(crate) fn node_token(file: &Path) -> Result<Arc<dyn Token>, LiveError> {
     Config::read(file)?.token("token")
 }
 
+/// Opens the token of a node that does not run, with a shelf for its keys for terms; the file in
+/// which they stand is handed to `shelf`.
+pub(crate) fn node_token_with(
+    file: &Path,
+    shelf: impl FnOnce(PathBuf) -> Box<dyn RetentionShelf>,
+) -> Result<Arc<dyn Token>, LiveError> {
+    let config = Config::read(file)?;
+    let (token, path) = config.sealed("token")?;
+    Ok(Arc::new(token.with_retention(shelf(retention_path(&path)))?))
+}
+
+/// Where a sealed token keeps its keys for terms: beside its own file.
+fn retention_path(token: &Path) -> PathBuf {
+    let mut path = token.as_os_str().to_owned();
+    path.push(".retention");
+    PathBuf::from(path)
+}
+
 struct Config {
     file: PathBuf,
     table: toml::Table,
@@ -116,14 +134,19 @@ impl Config {
         Ok(self.file.parent().unwrap_or_else(|| Path::new("")).join(self.text(name)?))
     }
 
-    fn token(&self, table: &str) -> Result<Arc<dyn Token>, LiveError> {
+    /// A software token and its file.
+    fn sealed(&self, table: &str) -> Result<(SoftwareToken, PathBuf), LiveError> {
         if self.text(&format!("{table}.kind"))? != "software" {
             return Err(LiveError::content(&self.file, "a bench opens software tokens only"));
         }
         let file = self.path(&format!("{table}.file"))?;
         let sealed = std::fs::read(&file).map_err(LiveError::file(&file))?;
         let pin = pin(&self.path(&format!("{table}.pin_file"))?)?;
-        let token = SoftwareToken::open(&sealed, &pin)?;
+        Ok((SoftwareToken::open(&sealed, &pin)?, file))
+    }
+
+    fn token(&self, table: &str) -> Result<Arc<dyn Token>, LiveError> {
+        let (token, file) = self.sealed(table)?;
         // A terminal's or a feed's token keeps no store and has no keys for terms.
         if token.names().any(|name| name == KeyName::Storage) {
             return Ok(Arc::new(token.with_retention(Box::new(BesideToken(file)))?));
@@ -147,9 +170,7 @@ struct BesideToken(PathBuf);
 
 impl RetentionShelf for BesideToken {
     fn load(&self) -> Result<Option<Vec<u8>>, String> {
-        let mut path = self.0.as_os_str().to_owned();
-        path.push(".retention");
-        match std::fs::read(PathBuf::from(path)) {
+        match std::fs::read(retention_path(&self.0)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.to_string()),

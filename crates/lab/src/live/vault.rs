@@ -1,9 +1,11 @@
 //! A store of the laboratory's own, with a software token beside it in the same folder: for benches
-//! that need the production store and no node.
+//! that need the production store and no node. And the store of a node that does not run, for a
+//! bench that fills it before the node is started.
 
 use std::any::Any;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use token::retention::RetentionShelf;
 use token::{KeyName, SoftwareToken, Token, TokenError};
 use zeroize::Zeroizing;
 
-use super::{LiveError, dice};
+use super::{LiveError, dice, place};
 
 /// Nobody guesses it in the minutes that the folder lives.
 const PIN: &str = "0000000000000000";
@@ -29,6 +31,22 @@ pub(crate) fn make(folder: &Path) -> Result<SqliteStore, LiveError> {
     let (store, ledger) = (folder.join("store.sqlite"), folder.join("ledger"));
     SqliteStore::open(&store, &ledger, &keys, "jukinet.example/bench", &mut dice::fill)
         .map_err(|error| LiveError::Store { node: "the bench".to_owned(), why: error.to_string() })
+}
+
+/// The store of a node that does not run, opened for loading: made where there is none. The node
+/// goes on with it as with its own.
+pub(crate) fn of_node(node: &str, folder: &Path) -> Result<SqliteStore, LiveError> {
+    let token = place::node_token_with(&folder.join("config.toml"), |file| Box::new(Shelf(file)))?;
+    let (data, ledger) = (folder.join("data"), folder.join("ledger"));
+    for path in [&data, &ledger] {
+        std::fs::create_dir_all(path).map_err(LiveError::file(path))?;
+        let owner = Permissions::from_mode(0o700);
+        std::fs::set_permissions(path, owner).map_err(LiveError::file(path))?;
+    }
+    let origin = format!("jukinet.example/{node}");
+    let database = data.join("register.sqlite");
+    SqliteStore::open(&database, &ledger, &VaultKeys(token), &origin, &mut dice::fill)
+        .map_err(|error| LiveError::Store { node: node.to_owned(), why: error.to_string() })
 }
 
 struct VaultKeys(Arc<dyn Token>);
@@ -98,7 +116,8 @@ impl RetentionShelf for Shelf {
 
     fn keep(&self, sealed: &[u8]) -> Result<(), String> {
         let draft = self.0.with_extension("new");
-        let written = File::create(&draft).and_then(|mut file| {
+        let options = File::options().write(true).create(true).truncate(true).mode(0o600).clone();
+        let written = options.open(&draft).and_then(|mut file| {
             file.write_all(sealed)?;
             file.sync_all()?;
             std::fs::rename(&draft, &self.0)?;

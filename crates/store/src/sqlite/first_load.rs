@@ -14,11 +14,11 @@ use node::ports::StoreError;
 use rusqlite::{Connection, Statement, params, params_from_iter};
 
 use super::SqliteStore;
+use super::spill::{SPILLED_ROWS_COUNT_MAX, Spill, Term};
 use crate::bulk::{held_already, is_code, seal_in_order};
 use crate::keyring::KeyTable as _;
 use crate::ledger_files::io_error;
 use crate::schema::{self, Access, store_error};
-use crate::spill::{SPILLED_ROWS_COUNT_MAX, Spill, Term};
 
 /// Name in `meta` of the mark that a first load is under way.
 const UNDER_WAY_NAME: &str = "first-load";

@@ -15,6 +15,7 @@ mod publish;
 mod raw;
 mod read;
 mod size;
+mod spill;
 mod target;
 mod write;
 

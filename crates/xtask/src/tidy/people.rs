@@ -83,6 +83,7 @@ const EXPOSE: Power = Power {
         ("crates/wire/src/desk.rs", "writes messages"),
         ("crates/ledger/src/entry.rs", "the subject line of an entry about one person"),
         ("crates/ledger/src/entry_field.rs", "the same, as one field"),
+        ("crates/store/src/compact.rs", "residents' rows, sealed before they touch the disk"),
         ("crates/store/src/row.rs", "rows, sealed before they touch the disk"),
         ("crates/store/src/register/", "the register's rows and keyed digests"),
         ("crates/store/src/model/state.rs", "keys of the model in memory"),

@@ -1,7 +1,7 @@
 //! The residents of the center, made in this process and loaded into its store as they come: no
 //! file between. The same generator and the same store code as everywhere.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::ProgressBar;
 use law::change::ChangeReason;
@@ -9,13 +9,11 @@ use law::code::LocalGovernmentCode;
 use law::inquiry::{Held, LastChange};
 use law::people::{Address, BirthDate, FourItems, IdentityInformation, Kana, Name, OtherNames};
 use law::time::Date;
-use serde_json::{Value, json};
 use store::{LoadProgress, SqliteStore};
 
-use super::super::pairs::rounded;
-use super::super::{BenchError, per_second};
+use super::super::BenchError;
 use super::Wanted;
-use super::sample::Sampler;
+use super::sample::{Sampler, Way};
 use crate::live::{clock, dice, machine};
 use crate::population::{self, Resident};
 
@@ -59,13 +57,23 @@ pub(crate) fn held_of(resident: &Resident<'_>) -> Option<Held> {
     Some(Held { identity, change, removed: false })
 }
 
-/// What the loading thread gets.
-struct Parcels {
+/// What the load took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) seconds: f64,
+    /// Of these, until the last row was written; the rest is the index.
+    pub(super) rows_seconds: f64,
+    pub(super) cpu_seconds: f64,
+    pub(super) peak_mib: f64,
+}
+
+/// Residents as they come from the generator's thread.
+pub(crate) struct Residents {
     parcels: Receiver<Vec<Held>>,
     parcel: std::vec::IntoIter<Held>,
 }
 
-impl Iterator for Parcels {
+impl Iterator for Residents {
     type Item = Held;
 
     fn next(&mut self) -> Option<Held> {
@@ -78,78 +86,38 @@ impl Iterator for Parcels {
     }
 }
 
-/// Makes and loads everybody; the figures of the load, and who was taken note of on the way.
-pub(super) fn load(
-    wanted: &Wanted,
-    store: &mut SqliteStore,
-    bar: &ProgressBar,
-) -> Result<(Value, Sampler), BenchError> {
+/// Makes everybody on a thread of their own, lets `see` look at each there, and hands them to
+/// `take` here.
+pub(crate) fn made<T>(
+    population: &population::Options,
+    see: impl FnMut(u64, &Held) + Send,
+    take: impl FnOnce(&mut Residents) -> Result<T, BenchError>,
+) -> Result<T, BenchError> {
     let (send, parcels) = sync_channel(PARCELS_COUNT_MAX);
-    let start = clock::monotonic();
-    let cpu = machine::own_cpu_seconds();
-    let mut rows_done = None;
-    bar.set_length(wanted.residents);
     std::thread::scope(|scope| {
-        let making = scope.spawn(move || make(wanted, &send));
-        let mut people = Parcels { parcels, parcel: Vec::new().into_iter() };
-        let mut last_rows = 0;
-        let mut progress = |step: LoadProgress| match step {
-            LoadProgress::Rows(rows) => {
-                bar.set_message("rows");
-                bar.set_position(rows);
-                last_rows = rows;
-            }
-            LoadProgress::Index { done, all } => {
-                if rows_done.is_none() {
-                    rows_done = Some(start.elapsed().as_secs_f64());
-                    bar.set_length(all);
-                    bar.set_message("index terms");
-                    bar.reset_eta();
-                }
-                bar.set_position(done);
-            }
-            LoadProgress::Syncing => bar.set_message("syncing"),
-        };
-        let loaded = store.first_load(&mut people, &mut dice::fill, &mut progress);
+        let making = scope.spawn(move || make(population, &send, see));
+        let mut residents = Residents { parcels, parcel: Vec::new().into_iter() };
+        let taken = take(&mut residents);
         // Without a receiver the generator ends at its next parcel.
-        drop(people);
-        let made = making.join();
-        let sampler = made.unwrap_or_else(|_| Err(void("the generator ended")));
-        let loaded = loaded.map_err(|error| void(&error.to_string()))?;
-        let sampler = sampler?;
-        let seconds = start.elapsed().as_secs_f64();
-        if loaded != wanted.residents {
-            return Err(void(&format!("{loaded} of {} were loaded", wanted.residents)));
-        }
-        let rows_seconds = rows_done.unwrap_or(seconds);
-        let figures = json!({
-            "seconds": rounded(seconds),
-            "residents_per_second": per_second(loaded, seconds).round(),
-            "rows_seconds": rounded(rows_seconds),
-            "index_seconds": rounded(seconds - rows_seconds),
-            "cpu_seconds": rounded(machine::own_cpu_seconds() - cpu),
-            "peak_mib": machine::peak_mib(std::process::id()),
-        });
-        Ok((figures, sampler))
+        drop(residents);
+        let made = making.join().unwrap_or_else(|_| Err(void("the generator ended")));
+        let taken = taken?;
+        made.map(|()| taken)
     })
-}
-
-fn void(why: &str) -> BenchError {
-    BenchError::Void(why.to_owned())
 }
 
 /// The generator's thread.
 fn make(
-    wanted: &Wanted,
-    send: &std::sync::mpsc::SyncSender<Vec<Held>>,
-) -> Result<Sampler, BenchError> {
-    let mut sampler = Sampler::new(wanted.residents, wanted.sample);
+    population: &population::Options,
+    send: &SyncSender<Vec<Held>>,
+    mut see: impl FnMut(u64, &Held),
+) -> Result<(), BenchError> {
     let mut parcel = Vec::with_capacity(PARCEL_PEOPLE_COUNT);
     let odd = || BenchError::Residents("a resident is none".to_owned());
     let ended = || void("the load ended before everybody was made");
-    population::each(&wanted.population(), &mut |resident| -> Result<(), BenchError> {
+    population::each(population, &mut |resident| -> Result<(), BenchError> {
         let held = held_of(resident).ok_or_else(odd)?;
-        sampler.see(resident.index, &held);
+        see(resident.index, &held);
         parcel.push(held);
         if parcel.len() == PARCEL_PEOPLE_COUNT {
             let full = std::mem::replace(&mut parcel, Vec::with_capacity(PARCEL_PEOPLE_COUNT));
@@ -160,5 +128,52 @@ fn make(
     if !parcel.is_empty() {
         send.send(parcel).map_err(|_| ended())?;
     }
-    Ok(sampler)
+    Ok(())
+}
+
+/// Makes and loads everybody; the figures of the load, and who was taken note of on the way.
+pub(super) fn load(
+    wanted: &Wanted,
+    store: &mut SqliteStore,
+    bar: &ProgressBar,
+) -> Result<(Load, Sampler), BenchError> {
+    let start = clock::monotonic();
+    let cpu = machine::own_cpu_seconds();
+    let mut rows_done = None;
+    bar.set_length(wanted.residents);
+    bar.set_message("rows");
+    let mut progress = |step: LoadProgress| match step {
+        LoadProgress::Rows(rows) => bar.set_position(rows),
+        LoadProgress::Index { done, all } => {
+            if rows_done.is_none() {
+                rows_done = Some(start.elapsed().as_secs_f64());
+                bar.set_length(all);
+                bar.set_message("index terms");
+                bar.reset_eta();
+            }
+            bar.set_position(done);
+        }
+        LoadProgress::Syncing => bar.set_message("syncing"),
+    };
+    let mut sampler = Sampler::new(wanted.residents, wanted.sample, &Way::ALL);
+    let see = |index: u64, held: &Held| sampler.see(index, held);
+    let loaded = made(&wanted.population(), see, |residents| {
+        let loaded = store.first_load(residents, &mut dice::fill, &mut progress);
+        loaded.map_err(|error| void(&error.to_string()))
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    if loaded != wanted.residents {
+        return Err(void(&format!("{loaded} of {} were loaded", wanted.residents)));
+    }
+    let load = Load {
+        seconds,
+        rows_seconds: rows_done.unwrap_or(seconds),
+        cpu_seconds: machine::own_cpu_seconds() - cpu,
+        peak_mib: machine::peak_mib(std::process::id()).unwrap_or(f64::NAN),
+    };
+    Ok((load, sampler))
+}
+
+fn void(why: &str) -> BenchError {
+    BenchError::Void(why.to_owned())
 }
