@@ -61,7 +61,7 @@ pub struct DemoArgs {
     pub json: bool,
 }
 
-/// A municipality of the country, each code once named in the table.
+/// A code of the table of municipalities.
 fn municipality(text: &str) -> Result<LocalGovernmentCode, String> {
     let code = LocalGovernmentCode::parse(text).map_err(|error| error.to_string())?;
     match law::municipality::find(&code) {

@@ -77,6 +77,8 @@ impl Plan {
         for municipality in municipalities {
             let code = municipality.prefecture();
             match prefectures.iter_mut().find(|prefecture| prefecture.code == code) {
+                // Named twice is one all the same.
+                Some(prefecture) if prefecture.municipalities.contains(municipality) => {}
                 Some(prefecture) => prefecture.municipalities.push(*municipality),
                 None => {
                     let municipalities = vec![*municipality];
