@@ -4,6 +4,7 @@
 //! The reading of the tables shares the table file with `law` and no code: it is what the checkers
 //! hold `law`'s decisions against.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use law::affair::{AffairId, AgencyCode, Epoch};
@@ -51,18 +52,22 @@ pub(crate) enum CardKind {
     Revoked,
     /// Of a class that may look at the network, not at people.
     Observer,
+    /// For the desk at which residents see who got what.
+    Disclosure,
     /// In no directory.
     Unknown,
 }
 
 impl CardKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Good, Self::Revoked, Self::Observer, Self::Unknown];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Good, Self::Revoked, Self::Observer, Self::Disclosure, Self::Unknown];
 
     pub(crate) fn name(self, place: Place) -> String {
         let kind = match self {
             Self::Good => "good",
             Self::Revoked => "revoked",
             Self::Observer => "observer",
+            Self::Disclosure => "disclosure",
             Self::Unknown => "unknown",
         };
         format!("CARD-{place}-{kind}")
@@ -162,10 +167,10 @@ impl Country {
                 rows.push(OperatorCardRow {
                     card: CardId::parse(&name).map_err(|_| SwarmError::Country)?,
                     organ: site.organ,
-                    class: if kind == CardKind::Observer {
-                        CardClass::Observer
-                    } else {
-                        CardClass::InquiryOnly
+                    class: match kind {
+                        CardKind::Observer => CardClass::Observer,
+                        CardKind::Disclosure => CardClass::Disclosure,
+                        _ => CardClass::InquiryOnly,
                     },
                     public_key: key.public(),
                     affairs: on_card.collect(),
@@ -177,6 +182,15 @@ impl Country {
         }
         Ok(rows)
     }
+}
+
+/// Whether some row of the tables has this number.
+pub(crate) fn names_affair(affair: &str) -> bool {
+    static NUMBERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let rows = AFFAIRS.lines().skip(1).map(|line| line.split('\t').take(3).collect::<Vec<_>>());
+        rows.map(|cells| cells.join("-")).collect()
+    });
+    NUMBERS.contains(affair)
 }
 
 /// The name of a card as `law` has it.
@@ -275,6 +289,6 @@ mod tests {
         let directory = Directory::verify(&signed, key, now, token::verify::p256).unwrap();
         assert_eq!(directory.members.len(), 9);
         assert_eq!(directory.agreements.len(), 2);
-        assert_eq!(directory.operators.len(), 27);
+        assert_eq!(directory.operators.len(), 36);
     }
 }

@@ -6,7 +6,7 @@ use law::people::IdentityInformation;
 use law::query::QueryDraft;
 use node::terminal::InquiryForm;
 
-use super::check::{Reach, hyphenated, plain_name};
+use super::check::{hyphenated, plain_name};
 use super::country::{CENTER, CardKind, Country, MUNICIPALITIES, Place, on_card};
 use super::nation::{Nation, municipality};
 use crate::draw::Draw;
@@ -16,7 +16,6 @@ use crate::draw::Draw;
 pub(super) struct Script {
     pub(super) form: InquiryForm,
     pub(super) provider: Place,
-    pub(super) reaches: Option<Reach>,
     pub(super) card: CardKind,
     /// The card of this place is in the reader; usually the terminal's own.
     pub(super) card_of: Place,
@@ -62,7 +61,7 @@ pub(super) fn compose(
         Some("affair-not-on-card") => draw.pick(other)?.clone(),
         _ => draw.pick(carried)?.clone(),
     };
-    let (provider, reaches) = (provider(place, &affair), reach(place, &affair));
+    let provider = provider(place, &affair);
     let about = draw.pick(&nation.persons)?.record.clone();
     let query = match flaw {
         Some("query-shape") => misshapen(&about, draw),
@@ -84,7 +83,6 @@ pub(super) fn compose(
             query,
         },
         provider,
-        reaches,
         card: match flaw {
             Some("operator-unknown") => CardKind::Unknown,
             Some("card-revoked") => CardKind::Revoked,
@@ -113,16 +111,6 @@ fn provider(place: Place, affair: &str) -> Place {
         (Some("2" | "5"), 1 | 3 | 4) => 1,
         (Some("2" | "5"), _) => 2,
         _ => CENTER,
-    }
-}
-
-/// Whose residents a table reaches: 2 and 5 those of the asker's prefecture, 3 and 4 all others.
-fn reach(place: Place, affair: &str) -> Option<Reach> {
-    let area = if matches!(place, 1 | 3 | 4) { "13" } else { "20" };
-    match affair.split('-').next() {
-        Some("2" | "5") => Some(Reach::Of(area)),
-        Some("3" | "4") => Some(Reach::NotOf(area)),
-        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! One seed is one world: every event follows from it. After every step the checkers of [`check`]
 //! look; the first thing that does not hold ends the run. Engines, sockets and cards are outside.
 
+mod aftermath;
 pub mod check;
 pub(crate) mod country;
 pub mod faults;
@@ -16,8 +17,10 @@ mod nation;
 mod network;
 mod operate;
 pub mod plant;
+mod register;
 mod serve;
 pub mod shrink;
+mod spare;
 mod station;
 mod storm;
 mod trace;

@@ -4,8 +4,7 @@
 //! This is the naive model the checkers compare the tiers with. It knows nothing of queues,
 //! sequence counters at other nodes, or indexes.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
@@ -15,8 +14,9 @@ use wire::FeedRow;
 
 use super::SwarmError;
 use super::country::{MUNICIPALITIES, PLACES, Place};
+use super::register::Register;
+use super::spare::spares;
 use crate::draw::Draw;
-use crate::population;
 
 /// Residents of each municipality at the start.
 const RESIDENTS_PER_MUNICIPALITY: usize = 12;
@@ -52,7 +52,14 @@ const REASONS: [ChangeReason; 11] = [
     ChangeReason::MinorCorrection,
 ];
 
-/// Record codes that new residents get, above those of the pool.
+/// Begins the names of residents whose trace is followed: nobody else's name has it.
+pub(super) const CANARY_MARK: &str = "龗";
+
+/// What follows it, and how many of each municipality's first residents have one.
+const CANARY_LETTERS: [&str; 8] = ["甲", "乙", "丙", "丁", "戊", "己", "庚", "辛"];
+const CANARIES_PER_MUNICIPALITY: usize = 2;
+
+/// Record codes of the dormitory's residents, above those of the population.
 const NEW_CODES_FIRST: u64 = 9_100_000_000;
 
 /// A change that happened.
@@ -88,11 +95,17 @@ pub(super) struct Person {
     pub(super) frozen: bool,
     /// Where a wrong filing about this person lies.
     pub(super) barred: Vec<Place>,
+    /// The marked name that this person began with.
+    pub(super) mark: Option<String>,
 }
 
 impl Person {
     fn new(record: IdentityInformation) -> Self {
+        let name = record.items.name.expose();
+        let marked = name.starts_with(CANARY_MARK);
+        let mark = marked.then(|| name.chars().take_while(|c| c.is_alphanumeric()).collect());
         Self {
+            mark,
             codes: vec![record.code],
             deeds: Vec::new(),
             home: None,
@@ -115,15 +128,6 @@ struct Late {
     record: IdentityInformation,
     /// The moving-in that it should have come before.
     before: usize,
-}
-
-/// A municipal register system.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Register {
-    /// Deeds not acknowledged yet, oldest first.
-    pub(super) waiting: VecDeque<usize>,
-    pub(super) in_flight: bool,
-    sequence: u64,
 }
 
 /// All residents and registers.
@@ -153,56 +157,10 @@ impl May<'_> {
     }
 }
 
-/// Somebody who may be put into a nation.
-struct Spare {
-    code: RecordCode,
-    items: FourItems,
-}
-
-/// Spare residents by municipality, made once per process.
-static POOL: LazyLock<Option<BTreeMap<Place, Vec<Spare>>>> = LazyLock::new(|| pool().ok());
-
-fn pool() -> Result<BTreeMap<Place, Vec<Spare>>, SwarmError> {
-    let codes = MUNICIPALITIES.map(|place| municipality(place).map(|code| code.to_string()));
-    let options = population::Options {
-        residents: 800,
-        seed: 1,
-        municipalities: codes.into_iter().collect::<Option<_>>().ok_or(SwarmError::Country)?,
-    };
-    let mut csv = Vec::new();
-    population::generate(&options, &mut csv, &mut |_| ())?;
-    let mut pool: BTreeMap<Place, Vec<Spare>> = BTreeMap::new();
-    for row in csv::Reader::from_reader(csv.as_slice()).records() {
-        let row = row.map_err(|_| SwarmError::Country)?;
-        let spare = spare(&row).ok_or(SwarmError::Country)?;
-        let place = MUNICIPALITIES.into_iter().find(|place| {
-            municipality(*place).is_some_and(|code| row.get(7) == Some(code.as_str()))
-        });
-        pool.entry(place.ok_or(SwarmError::Country)?).or_default().push(spare);
-    }
-    Ok(pool)
-}
-
-fn spare(row: &csv::StringRecord) -> Option<Spare> {
-    let cell = |index: usize| row.get(index).unwrap_or("");
-    let items = FourItems {
-        name: Name::parse(&format!("{}\u{3000}{}", cell(1), cell(2))).ok()?,
-        kana: Kana::parse(&format!("{}\u{3000}{}", cell(3), cell(4))).ok()?,
-        address: Address::parse(cell(8)).ok()?,
-        sex: Sex::from_code(cell(5).parse().ok()?).ok()?,
-        birth: BirthDate::parse(cell(6)).ok()?,
-    };
-    Some(Spare { code: RecordCode::parse(cell(0)).ok()?, items })
-}
-
 /// Code of the municipality at a place.
 pub(super) fn municipality(place: Place) -> Option<LocalGovernmentCode> {
     let (_, organ) = PLACES.get(place)?;
     LocalGovernmentCode::parse(organ.strip_prefix("municipality:")?).ok()
-}
-
-fn spares(place: Place) -> &'static [Spare] {
-    POOL.as_ref().and_then(|pool| pool.get(&place)).map_or(&[], Vec::as_slice)
 }
 
 /// A filing that is not true, and what becomes of it.
@@ -238,6 +196,7 @@ impl Nation {
             let from = usize::try_from(draw.below(100)).unwrap_or(0);
             for spare in spares(place).iter().skip(from).take(RESIDENTS_PER_MUNICIPALITY) {
                 let items = spare.items.clone();
+                let items = nation.marked(items)?;
                 let record = IdentityInformation {
                     code: spare.code,
                     items,
@@ -267,7 +226,9 @@ impl Nation {
         for nth in 0..DORMITORY_PERSONS {
             let (family, kana) =
                 if nth % 9 == 0 { ("NGO", "ゴ") } else { ("NGUYEN", "グエン") };
-            let code = self.new_code()?;
+            self.next_code += 1;
+            let code = RecordCode::from_ten_digits(self.next_code);
+            let code = code.map_err(|_| SwarmError::Country)?;
             let items = FourItems {
                 name: Name::parse(&format!("{family} VAN {}", letters(nth))).map_err(text)?,
                 kana: Kana::parse(&format!("{kana} ヴァン")).map_err(text)?,
@@ -288,9 +249,29 @@ impl Nation {
         Ok(())
     }
 
-    fn new_code(&mut self) -> Result<RecordCode, SwarmError> {
-        self.next_code += 1;
-        RecordCode::from_ten_digits(self.next_code).map_err(|_| SwarmError::Country)
+    /// An unused code out of the pool of a municipality, as far as its register has one at hand
+    /// (法30条の2第2項); otherwise it takes one, and whoever waits comes again.
+    fn new_code(&mut self, place: Place) -> Option<RecordCode> {
+        self.registers.get_mut(&place)?.next_code()
+    }
+
+    /// The first residents of each municipality get names that nobody else has.
+    fn marked(&self, items: FourItems) -> Result<FourItems, SwarmError> {
+        let here = self.persons.len() % RESIDENTS_PER_MUNICIPALITY;
+        let town = self.persons.len() / RESIDENTS_PER_MUNICIPALITY;
+        let Some(letter) = CANARY_LETTERS.get(town * CANARIES_PER_MUNICIPALITY + here) else {
+            return Ok(items);
+        };
+        if here >= CANARIES_PER_MUNICIPALITY {
+            return Ok(items);
+        }
+        let name = format!("{CANARY_MARK}{letter}\u{3000}太郎");
+        Ok(FourItems { name: Name::parse(&name).map_err(SwarmError::Item)?, ..items })
+    }
+
+    /// Whether a code is, or was, somebody's.
+    pub(super) fn was_somebodys(&self, code: &str) -> bool {
+        self.persons.iter().flat_map(|person| &person.codes).any(|c| c.expose() == code)
     }
 
     /// The day of the next change.
@@ -370,8 +351,7 @@ impl Nation {
             (ChangeKind::Entry, None) => self.enter_anew(who, place, reason, draw, may)?,
             (ChangeKind::Entry, _) | (_, None) => false,
             (kind, Some(home)) if may.change(self, who, home) => {
-                self.change_at_home(who, home, reason, kind, draw)?;
-                true
+                self.change_at_home(who, home, reason, kind, draw)?
             }
             _ => false,
         };
@@ -416,8 +396,9 @@ impl Nation {
         let birth = BirthDate::parse(&today.to_string()).map_err(SwarmError::Item)?;
         let items = FourItems { birth, ..model.items.clone() };
         let home = municipality(place).ok_or(SwarmError::Country)?;
+        let Some(code) = self.new_code(place) else { return Ok(false) };
         let record = IdentityInformation {
-            code: self.new_code()?,
+            code,
             items,
             municipality: home,
             other_names: law::people::OtherNames::default(),
@@ -498,13 +479,13 @@ impl Nation {
         reason: ChangeReason,
         kind: ChangeKind,
         draw: &mut Draw,
-    ) -> Result<(), SwarmError> {
+    ) -> Result<bool, SwarmError> {
         let mut previous = None;
         match kind {
             // No number is held, so none changes.
             ChangeKind::Number => {}
             ChangeKind::Code => {
-                let code = self.new_code()?;
+                let Some(code) = self.new_code(home) else { return Ok(false) };
                 if let Some(person) = self.persons.get_mut(who) {
                     previous = Some(person.record.code);
                     person.record.code = code;
@@ -530,7 +511,7 @@ impl Nation {
             ChangeKind::Deletion | ChangeKind::Entry => {}
         }
         self.happen(who, home, reason, previous);
-        Ok(())
+        Ok(true)
     }
 
     /// Somebody files what is not true: a moving-in of a person with a wrong date of birth, which
@@ -629,4 +610,31 @@ impl Nation {
 fn letters(nth: usize) -> String {
     let letter = |n: usize| char::from(b'A' + u8::try_from(n % 26).unwrap_or(0));
     [letter(nth / 26), letter(nth), letter(nth * 7 + 3)].into_iter().collect()
+}
+
+#[cfg(test)]
+impl Nation {
+    /// Nobody yet, for the tests of the checkers.
+    pub(super) fn empty() -> Result<Self, SwarmError> {
+        Ok(Self {
+            persons: Vec::new(),
+            deeds: Vec::new(),
+            registers: MUNICIPALITIES.map(|place| (place, Register::default())).into(),
+            wrong: Vec::new(),
+            late: Vec::new(),
+            next_code: NEW_CODES_FIRST,
+            first_day: Date::parse(FIRST_DAY).map_err(|_| SwarmError::Country)?,
+        })
+    }
+
+    /// Somebody with this code, entered at the first municipality.
+    pub(super) fn invent(&mut self, code: RecordCode) -> Result<(), SwarmError> {
+        let place = MUNICIPALITIES[0];
+        let spare = spares(place).first().ok_or(SwarmError::Country)?;
+        let municipality = municipality(place).ok_or(SwarmError::Country)?;
+        let other_names = law::people::OtherNames::default();
+        let items = spare.items.clone();
+        self.settle(place, IdentityInformation { code, items, municipality, other_names });
+        Ok(())
+    }
 }

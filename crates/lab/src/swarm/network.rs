@@ -74,8 +74,8 @@ impl Network {
     }
 }
 
-/// Through the wire and out again.
-pub(super) fn carried(body: FrameBody) -> Result<FrameBody, Violation> {
+/// Through the wire and out again, with the bytes that lay on the line.
+pub(super) fn carried(body: FrameBody) -> Result<(FrameBody, Vec<u8>), Violation> {
     let broken = |what: &str| Violation::new("wire", format!("a message does not {what}"));
     let bytes = frame::encode(&Frame { id: 1, body }).map_err(|_| broken("encode"))?;
     let mut decoder = FrameDecoder::new();
@@ -83,7 +83,7 @@ pub(super) fn carried(body: FrameBody) -> Result<FrameBody, Violation> {
     decoder.push(head);
     decoder.push(tail);
     let frame = decoder.next().map_err(|_| broken("decode"))?;
-    frame.map(|frame| frame.body).ok_or_else(|| broken("end"))
+    frame.map(|frame| (frame.body, bytes)).ok_or_else(|| broken("end"))
 }
 
 /// A message of which one bit flipped. The line's own check ends the connection; what the decoder
@@ -101,20 +101,26 @@ pub(super) fn damaged(body: FrameBody, draw: &mut Draw) {
 }
 
 /// A request on the wire, if the table lets `from` say it to `to`.
-pub(super) fn request(from: Role, to: Role, request: Request) -> Result<Request, Violation> {
+pub(super) fn request(
+    from: Role,
+    to: Role,
+    request: Request,
+) -> Result<(Request, Vec<u8>), Violation> {
     if wire::may_say(from, to, request.kind()).is_none() {
         let said = format!("{from} said {} to {to}", request.kind());
         return Err(Violation::new("conversation", said));
     }
     match carried(FrameBody::Request(request))? {
-        FrameBody::Request(request) => Ok(request),
-        FrameBody::Reply(_) => Err(Violation::new("wire", "a request became a reply".to_owned())),
+        (FrameBody::Request(request), bytes) => Ok((request, bytes)),
+        (FrameBody::Reply(_), _) => {
+            Err(Violation::new("wire", "a request became a reply".to_owned()))
+        }
     }
 }
 
-pub(super) fn reply(reply: Reply) -> Result<Reply, Violation> {
+pub(super) fn reply(reply: Reply) -> Result<(Reply, Vec<u8>), Violation> {
     match carried(FrameBody::Reply(reply))? {
-        FrameBody::Reply(reply) => Ok(reply),
-        FrameBody::Request(_) => Err(Violation::new("wire", "a reply became a request".to_owned())),
+        (FrameBody::Reply(reply), bytes) => Ok((reply, bytes)),
+        _ => Err(Violation::new("wire", "a reply became a request".to_owned())),
     }
 }

@@ -5,8 +5,8 @@ use node::outbox::CALL_PATIENCE_MS;
 use node::terminal::Outcome as Shown;
 use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
 
-use super::check::{Asked, Violation};
-use super::country::{MUNICIPALITIES, Place, card_name_of};
+use super::check::{Asked, ViewAsked, Violation};
+use super::country::{CardKind, MUNICIPALITIES, PREFECTURES, Place, card_name_of};
 use super::keys::card_key;
 use super::load::{compose, wrong_row};
 use super::nation::{FEED_BATCH_ROWS, May, Nation, municipality};
@@ -18,6 +18,15 @@ const TERMINAL_PATIENCE_MS: u64 = CALL_PATIENCE_MS * 3;
 
 /// How far behind the clock of a terminal is whose requests are stale (S1: 60 s are allowed).
 const STALE_MS: u64 = 120_000;
+
+/// What may be wrong when a resident's records are to be shown, one rule each.
+const VIEW_FLAWS: [&str; 5] = [
+    "card-class",
+    "card-of-another-organ",
+    "operator-unknown",
+    "signature-invalid",
+    "case-number-missing",
+];
 
 /// Requests kept for being sent a second time.
 const OVERHEARD_MAX: usize = 8;
@@ -32,8 +41,9 @@ impl World {
         let pause = self.pace(pause);
         self.at(pause, Event::Act);
         match self.draws.load.below(100) {
-            0..45 => self.somebody_changes(),
-            45..87 => self.somebody_asks(),
+            0..43 => self.somebody_changes(),
+            43..83 => self.somebody_asks(),
+            83..87 => self.somebody_looks(),
             87..90 => self.somebody_errs(),
             90..95 => self.somebody_repeats(),
             _ => self.wrong_row_is_fed(),
@@ -54,6 +64,7 @@ impl World {
             Err(error) => return Err(Violation::new("simulator", error.to_string())),
         }
         for place in MUNICIPALITIES {
+            self.take_code(place)?;
             self.feed(place)?;
         }
         Ok(())
@@ -121,7 +132,6 @@ impl World {
         let Some(terminal) = self.terminals.get_mut(&place) else { return Ok(()) };
         let (Ok(card), Some(key)) = (card_name_of(&name), card_key(&name)) else { return Ok(()) };
         terminal.card_entered(now, card, law::organ::CardClass::InquiryOnly);
-        let draft = script.form.query.clone();
         let prepared = terminal.inquiry(now, request, script.form);
         let prepared = prepared.map_err(|fault| Violation::new("terminal", fault.to_string()))?;
         let mut digest = *prepared.digest();
@@ -131,9 +141,8 @@ impl World {
         let Some(signature) = key.sign_digest(&digest) else { return Ok(()) };
         let message = prepared.request(&signature);
         if let Request::Inquiry(signed) = &message {
-            let (provider, reaches, broken) = (script.provider, script.reaches, script.broken);
-            let asked = Asked { request, at: now, provider, reaches, draft, broken };
-            self.checker.asks(signed, asked);
+            let (provider, broken) = (script.provider, script.broken);
+            self.checker.asks(signed, Asked { provider, broken });
         }
         if self.overheard.len() < OVERHEARD_MAX {
             self.overheard.push((place, message.clone()));
@@ -150,6 +159,80 @@ impl World {
         self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
     }
 
+    /// A register takes a code out of the pool, for whoever needs one; the same request again until
+    /// it is answered.
+    fn take_code(&mut self, place: Place) -> Result<(), Violation> {
+        let fresh = {
+            let mut request = [0_u8; 16];
+            self.draws.load.fill(&mut request);
+            request
+        };
+        let Some(register) = self.nation.registers.get_mut(&place) else { return Ok(()) };
+        if !register.lacks_code() {
+            return Ok(());
+        }
+        let request = *register.taking.get_or_insert(fresh);
+        let call = self.number();
+        self.taking.insert(call);
+        let request = Request::TakeCode(wire::TakeCode { request });
+        self.send(Caller::Register { place, call }, place, request, CALL_PATIENCE_MS)
+    }
+
+    /// A resident stands at the desk of a prefecture and asks who got what.
+    fn somebody_looks(&mut self) -> Result<(), Violation> {
+        let draw = &mut self.draws.load;
+        let count = u32::try_from(self.nation.persons.len()).unwrap_or(u32::MAX);
+        let who = usize::try_from(draw.below(count)).unwrap_or(0);
+        let place = draw.pick(&PREFECTURES).copied().unwrap_or(1);
+        let flaw = if draw.permille(200) { draw.pick(&VIEW_FLAWS).copied() } else { None };
+        self.look(place, who, flaw)
+    }
+
+    /// A view of one resident's records, by whichever card `flaw` says.
+    pub(super) fn look(
+        &mut self,
+        place: Place,
+        who: usize,
+        flaw: Option<&'static str>,
+    ) -> Result<(), Violation> {
+        let Some(code) = self.nation.persons.get(who).map(|person| person.record.code) else {
+            return Ok(());
+        };
+        let (of, kind) = match flaw {
+            Some("card-class") => (place, CardKind::Good),
+            Some("card-of-another-organ") => (3 - place, CardKind::Disclosure),
+            Some("operator-unknown") => (place, CardKind::Unknown),
+            _ => (place, CardKind::Disclosure),
+        };
+        let mut request = [0_u8; 16];
+        self.draws.load.fill(&mut request);
+        let name = kind.name(of);
+        let now = self.time();
+        let now = self.stations.get(place).map_or(now, |station| station.now(now));
+        let Some(terminal) = self.terminals.get_mut(&place) else { return Ok(()) };
+        let (Ok(card), Some(key)) = (card_name_of(&name), card_key(&name)) else { return Ok(()) };
+        terminal.card_entered(now, card, law::organ::CardClass::Disclosure);
+        let identified_by = match flaw {
+            Some("case-number-missing") => " ".to_owned(),
+            _ => "運転免許証".to_owned(),
+        };
+        let purpose = wire::Purpose::ResidentView { code, identified_by };
+        let prepared = terminal.query(now, request, purpose);
+        let prepared = prepared.map_err(|fault| Violation::new("terminal", fault.to_string()))?;
+        let mut digest = *prepared.digest();
+        if let (Some("signature-invalid"), [first, ..]) = (flaw, &mut digest) {
+            *first ^= 1;
+        }
+        let Some(signature) = key.sign_digest(&digest) else { return Ok(()) };
+        let message = prepared.request(&signature);
+        if let Request::ViewQuery(signed) = &message {
+            self.checker.asks_view(&signed.body, ViewAsked { who, code, broken: flaw });
+        }
+        let call = self.number();
+        self.asking.insert(call, prepared);
+        self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
+    }
+
     pub(super) fn terminal_hears(
         &mut self,
         call: u64,
@@ -160,6 +243,7 @@ impl World {
         let digest = *prepared.digest();
         match outcome.map(|reply| prepared.accept(reply)) {
             Ok(Ok(Shown::Answered(answer))) => self.checker.shown(&digest, &answer),
+            Ok(Ok(Shown::Refused(refusal))) => self.checker.shown_refusal(&digest, &refusal),
             Ok(Ok(_)) | Err(_) => Ok(()),
             Ok(Err(fault)) => Err(Violation::new("answer-binding", fault.to_string())),
         }
@@ -209,6 +293,15 @@ impl World {
         call: u64,
         outcome: Result<Reply, CallFailure>,
     ) -> Result<(), Violation> {
+        if self.taking.remove(&call) {
+            let register = self.nation.registers.get_mut(&place);
+            if let (Ok(Reply::CodeTaken(taken)), Some(register)) = (outcome, register)
+                && register.taking == Some(taken.request)
+            {
+                register.takes(taken.code);
+            }
+            return Ok(());
+        }
         if let Some(nth) = self.erring.remove(&call) {
             return self.wrong_is_taken(nth, outcome);
         }

@@ -7,13 +7,13 @@ use law::time::Timestamp;
 use ledger::receipt::Receipt;
 use node::machine::{CallFailure, Input, Ticket};
 use node::outbox::{OutgoingCall, OutgoingReply, Parts, SignRequest};
-use node::ports::{Counter, Recorded, Space, Store, Write};
+use node::ports::{Counter, Reads, Recorded, Space, Store, Write};
 use store::Publish;
 use token::KeyName;
 use wire::frame::FrameBody;
 use wire::{NodeId, RelayedNotice, ReleaseBody, Reply, Request, SignedRelease};
 
-use super::check::Violation;
+use super::check::{Asking, Leaving, Violation, Way};
 use super::country::{CENTER, PREFECTURES, Place};
 use super::flaky::{Flaky, Rotten};
 use super::keys::node_key;
@@ -46,6 +46,7 @@ impl World {
                 let rotten = Rotten::draw(faults);
                 let what = format_args!("place {place}: rows do not open: {rotten:?}");
                 self.trace.line(self.now_ms, what);
+                self.checker.unsound.insert(place);
                 machine.handle(now, input, &Flaky { store, rotten })
             } else {
                 machine.handle(now, input, store)
@@ -128,6 +129,9 @@ impl World {
             let recorded = recorded.map_err(|error| {
                 Violation::new("store", format!("place {place} does not keep: {error}"))
             })?;
+            let now = station.now(Timestamp(START.0 + self.now_ms));
+            let clock = (now, station.latest.max(now));
+            self.checker.kept(place, clock, (&writes, &entries), &self.nation)?;
             station.group.touch(&writes);
             station.group.recorded.extend(recorded);
             if !station.group.open {
@@ -212,7 +216,9 @@ impl World {
         let (Some(from), Some(site)) = (sites.get(caller.place()), sites.get(to)) else {
             return Ok(());
         };
-        let request = network::request(caller.role(from), site.role, request)?;
+        let (request, bytes) = network::request(caller.role(from), site.role, request)?;
+        let way = Way { from: caller.place(), speaker: caller.speaker(), to };
+        self.checker.said(way, &request, &bytes, &self.nation)?;
         self.outstanding.insert(caller);
         self.at(patience_ms, Event::Timeout(caller));
         let (way, twice) = ((caller.place(), to), self.network.faults.doubling);
@@ -257,10 +263,9 @@ impl World {
         let (kind, node) = (request.kind(), from.node.clone());
         self.trace.line(at, format_args!("{node} to place {to}: {kind} as {ticket}"));
         station.tickets.insert(ticket, caller);
-        if let Request::Inquiry(signed) = &request {
-            let reads = station.store.reads();
-            self.checker.handed((to, now, station.latest), ticket, signed, reads, &self.nation)?;
-        }
+        let way = Way { from: caller.place(), speaker: caller.speaker(), to };
+        let asking = Asking { way, ticket, now, latest: station.latest, request: &request };
+        self.checker.arrives(asking, station.store.reads(), &self.nation)?;
         if self.options.plant == Some(Plant::OrderSwapped) {
             swap_two(&mut request);
         }
@@ -297,13 +302,11 @@ impl World {
         {
             std::mem::swap(&mut answer.persons, &mut self.last_persons);
         }
-        self.checker.leaves(place, ticket.0, &reply)?;
-        if let (Reply::MoveReleased(release), Some(station)) = (&reply, self.stations.get(place)) {
-            self.checker.releases(place, release, station.store.reads())?;
-        }
+        let (reply, bytes) = network::reply(reply)?;
+        let leaving = Leaving { place, ticket: ticket.0, reply: &reply, bytes: &bytes };
+        self.checker.leaves(leaving, station.store.reads(), &self.nation)?;
         let (at, kind, number) = (self.now_ms, reply.kind(), ticket.0);
         self.trace.line(at, format_args!("place {place} replies {kind} to {number}"));
-        let reply = network::reply(reply)?;
         self.send_back(place, caller, reply);
         Ok(())
     }
@@ -365,7 +368,10 @@ impl World {
             return Ok(());
         }
         match station.store.publish(&site.ledger_key) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                let note = station.store.checkpoint().ok().flatten().unwrap_or_default();
+                self.checker.published(place, &note)
+            }
             Err(error) => Err(Violation::new("store", format!("place {place}: {error}"))),
         }
     }

@@ -20,6 +20,7 @@ use store::ModelStore;
 use wire::{NodeId, Role};
 
 use super::SwarmError;
+use super::check::Speaker;
 use super::country::{Country, Place, Site};
 use super::keys::node_key;
 
@@ -45,6 +46,15 @@ impl Caller {
             Self::Node { .. } => site.role,
             Self::Terminal { .. } => Role::Terminal,
             Self::Register { .. } => Role::Feed,
+        }
+    }
+
+    /// Who speaks, for the checkers.
+    pub(super) fn speaker(self) -> Speaker {
+        match self {
+            Self::Node { .. } => Speaker::Node,
+            Self::Terminal { .. } => Speaker::Terminal,
+            Self::Register { .. } => Speaker::Register,
         }
     }
 

@@ -202,7 +202,7 @@ impl World {
         self.trace.line(self.now_ms, format_args!("place {place} gives a group up"));
         for caller in waiting.into_values() {
             let reason = "the record could not be kept".to_owned();
-            let reply = super::network::reply(Reply::Unavailable { reason })?;
+            let (reply, _) = super::network::reply(Reply::Unavailable { reason })?;
             self.send_back(place, caller, reply);
         }
         self.at(100, Event::Restart(place));

@@ -135,6 +135,8 @@ pub(super) struct World {
     pub(super) outstanding: BTreeSet<Caller>,
     pub(super) asking: BTreeMap<u64, Prepared>,
     pub(super) feeding: BTreeMap<u64, Vec<usize>>,
+    /// Requests for a code of the pool that wait for their answer.
+    pub(super) taking: BTreeSet<u64>,
     /// Wrong filings that wait for their answer.
     pub(super) erring: BTreeMap<u64, usize>,
     /// A tier is out for days: everybody takes their time.
@@ -182,7 +184,7 @@ impl World {
             terminals,
             network: Network::new(drawn),
             nation,
-            checker: Checker::new(drawn.restless),
+            checker: Checker::new(drawn.restless, agreed),
             trace: Trace::new(options.watch),
             draws: Draws {
                 network: Draw::new(SEED_LABEL, seed, 1),
@@ -193,6 +195,7 @@ impl World {
             outstanding: BTreeSet::new(),
             asking: BTreeMap::new(),
             feeding: BTreeMap::new(),
+            taking: BTreeSet::new(),
             erring: BTreeMap::new(),
             slow: false,
             next_number: 0,
@@ -256,13 +259,14 @@ impl World {
             } else if self.now_ms - *resting_since.get_or_insert(self.now_ms) > REST_FOR_MS {
                 let stations = &self.stations;
                 let reads = |place: Place| stations.get(place).map(|s| s.store.reads());
-                return at_rest(&mut self.checker, &self.nation, &reads);
+                at_rest(&mut self.checker, &self.nation, &reads)?;
+                return self.afterwards();
             }
         }
         Err(Violation::new("comes-to-rest", self.unrest()))
     }
 
-    fn step(&mut self) -> Result<(), Violation> {
+    pub(super) fn step(&mut self) -> Result<(), Violation> {
         let Some(((at, _), event)) = self.queue.pop_first() else {
             return Err(Violation::new("comes-to-rest", "nothing is left to happen".to_owned()));
         };

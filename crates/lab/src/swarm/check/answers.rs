@@ -1,62 +1,30 @@
-//! Answers and refusals: none without a durable record, none without a permit, each for the request
-//! that was asked, and exactly the people a naive scan finds.
+//! Answers and refusals (V1, V2, V3): none without a durable record, none without a permit, each
+//! for the request that was asked, and exactly the people a naive scan finds.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use law::inquiry::{Held, ProvidedPerson};
 use law::time::Timestamp;
-use node::ports::Reads;
+use node::ports::{Reads, Space};
 use wire::{Answer, Refusal, Reply, SignedInquiry};
 
-use super::super::country::Place;
+use super::super::country::{PLACES, Place, country};
 use super::super::keys::sha256;
-use super::super::nation::Nation;
+use super::conjunction::{Hearing, Signed, broken, first, reach, read, signed_by};
+use super::lines::{field, hex};
 use super::plain::{asks_for, line};
-use super::{Asked, Checker, Expected, Handed, Reach, Violation, unreadable};
+use super::talk::{Speaker, Way};
+use super::{Asked, Checker, Expected, Handed, Line, Reach, Violation, unreadable};
 
 /// S1: 「該当者が50人を超えるとき…提供を受けられない」, counted here once more.
 const PERSONS_MAX: usize = 50;
 
-/// S1 and the project's rule: a request counts around the moment it was made.
-const FRESH_MS: u64 = 60_000;
-
-/// What precedes what when several rules are broken: who asks, freshness, by what right, what.
-const PRECEDENCE: [&str; 15] = [
-    "operator-unknown",
-    "card-revoked",
-    "card-of-another-organ",
-    "signature-invalid",
-    "request-stale",
-    "request-replayed",
-    "card-class",
-    "affair-unknown",
-    "affair-not-of-recipient",
-    "agreement-missing",
-    "affair-not-on-card",
-    "case-number-missing",
-    "query-shape",
-    "prefix-too-short",
-    "more-than-50",
-];
+/// Facts of one kind that a store of the simulator never has more of.
+const FACTS_COUNT_MAX: usize = 10_000;
 
 /// The digest that an answer must carry, computed from the bytes that were signed.
 pub(in super::super) fn digest_of(body: &[u8]) -> [u8; 32] {
     sha256(&[b"jukinet/1 inquiry\n", body])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").unwrap_or(());
-    }
-    text
-}
-
-/// Value of a line `key value` in an entry's text.
-fn field<'e>(entry: &'e [u8], key: &str) -> Option<&'e str> {
-    let text = std::str::from_utf8(entry).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
 }
 
 fn told(person: &ProvidedPerson) -> String {
@@ -79,63 +47,61 @@ impl Checker {
         self.asked.insert(digest_of(&signed.body), asked);
     }
 
-    /// A provider is about to be handed a request: what must it say, given what it now holds?
-    /// `latest`: the latest its clock ever showed.
-    pub(in super::super) fn handed(
+    /// An inquiry is handed to a node: what must it say, given what it now holds? `None`: it only
+    /// passes it on, or the plain reading does not judge it. `latest`: the latest that its clock
+    /// ever showed.
+    pub(super) fn inquired(
         &mut self,
-        (place, now, latest): (Place, Timestamp, Timestamp),
-        ticket: u64,
-        signed: &SignedInquiry,
+        way: Way,
+        (now, latest): (Timestamp, Timestamp),
+        inquiry: &SignedInquiry,
         store: &dyn Reads,
-        nation: &Nation,
-    ) -> Result<(), Violation> {
-        let digest = digest_of(&signed.body);
-        let Some(asked) = self.asked.get(&digest) else {
-            let detail = format!("place {place} was asked what no terminal asked");
-            return Err(Violation::new("permit", detail));
+    ) -> Result<Option<Handed>, Violation> {
+        let place = way.to;
+        let Some(signed) = read(&inquiry.body) else {
+            // A node of the simulator never sends such bytes, unless it lies.
+            return Ok(None);
         };
-        if asked.provider != place {
-            return Ok(());
+        let answers = PLACES.get(place).is_some_and(|(_, organ)| *organ == signed.responder);
+        if way.speaker == Speaker::Terminal && !answers {
+            return Ok(None);
         }
-        let mut broken = asked.broken.clone();
-        // Whether it is stale is a matter of two clocks, not of what the script meant.
-        broken.retain(|rule| *rule != "request-stale");
-        // A provider whose clock was set back goes on with any time since its latest.
-        let late = now.0.max(latest.0);
-        let stale = asked.at.0 + FRESH_MS < now.0 || asked.at.0 > late + FRESH_MS;
-        if stale {
-            broken.push("request-stale");
-        }
-        let request = (place, asked.request);
-        if self.seen.contains(&request) || self.seen_open.contains(&request) {
-            broken.push("request-replayed");
-        }
-        let first = PRECEDENCE.into_iter().find(|rule| broken.contains(rule));
-        let expected = match first {
-            Some(rule) => Expected::Refusal(rule),
-            None => scan(asked, store, nation)?,
+        let digest = digest_of(&inquiry.body);
+        let request = (place, signed.request);
+        let replayed = self.seen.contains(&request) || self.seen_open.contains(&request);
+        let known = self.asked.get(&digest);
+        // The script knows what it signed with; what it says is held to account now and then.
+        let vouched = known.filter(|_| digest.first().is_some_and(|byte| byte % 8 != 0));
+        let is_signed = || match vouched {
+            Some(asked) => !asked.broken.contains(&"signature-invalid"),
+            None => signed_by(signed.card, &digest, &inquiry.signature),
         };
+        let country = country().map_err(|e| Violation::new("simulator", e.to_string()))?;
+        let hearing = Hearing { country, way, now, latest, agreed: self.agreed, replayed };
+        let Some(rules) = broken(&signed, &hearing, is_signed) else { return Ok(None) };
+        if let Some(asked) = known {
+            same_as_script(asked, &rules, way)?;
+        }
         // What is refused as stale is not noted: by a clock set right it may still be asked, once.
-        let new = !stale && !broken.contains(&"request-replayed");
+        let new = !rules.contains("request-stale") && !replayed;
         if new {
             self.seen_open.insert(request);
         }
-        let back = now.0 < latest.0;
-        let noted = new.then_some(asked.request);
-        self.expected.insert((place, ticket), Handed { digest, expected, noted, back });
-        Ok(())
+        let expected = match first(&rules) {
+            Some(rule) => Expected::Refusal(rule),
+            None => scan(&signed, way, store)?,
+        };
+        let noted = new.then_some(signed.request);
+        Ok(Some(Handed { digest, expected, noted, back: now.0 < latest.0 }))
     }
 
-    /// A reply leaves a place. Only replies to inquiries that the place itself answers matter here.
-    pub(in super::super) fn leaves(
+    /// An answer or a refusal leaves the place that decided it.
+    pub(super) fn decided(
         &mut self,
         place: Place,
-        ticket: u64,
+        handed: Handed,
         reply: &Reply,
     ) -> Result<(), Violation> {
-        let Some(handed) = self.expected.remove(&(place, ticket)) else {
-            return self.passed_on(place, reply);
-        };
         let Handed { digest, mut expected, noted, back } = handed;
         match reply {
             Reply::Answer(answer) => self.answer_leaves(place, digest, expected, answer),
@@ -208,7 +174,7 @@ impl Checker {
         let lines = lines.get(..answer.persons.len().max(1)).unwrap_or(&[]);
         let request = hex(&digest);
         let kind = if answer.persons.is_empty() { "no-provision" } else { "provision" };
-        let named = |(entry, _): &super::Line| {
+        let named = |(entry, _): &Line| {
             field(entry, "kind") == Some(kind) && field(entry, "request") == Some(&request)
         };
         let mut subjects: Vec<&str> =
@@ -217,7 +183,9 @@ impl Checker {
             answer.persons.iter().filter_map(|p| p.code.as_ref().map(|c| c.expose())).collect();
         subjects.sort_unstable();
         codes.sort_unstable();
-        if lines.is_empty() || !lines.iter().all(named) || subjects != codes {
+        let its_own = PLACES.get(place).map(|(node, _)| format!("jukinet.example/{node}"));
+        let elsewhere = its_own.as_deref() != Some(answer.ledger.as_str());
+        if lines.is_empty() || elsewhere || !lines.iter().all(named) || subjects != codes {
             let detail =
                 format!("place {place}: the answer names index {first}, not durable there");
             return Err(Violation::new("record-before-answer", detail));
@@ -258,17 +226,31 @@ impl Checker {
             return wrong("record-before-answer", "a refusal without a durable record".to_owned());
         }
         self.counts.refusals += 1;
+        self.refused.insert((digest, refusal.rule.clone()));
         Ok(())
     }
 
-    /// A server hands on what another one answered: unchanged, or not at all.
-    fn passed_on(&self, place: Place, reply: &Reply) -> Result<(), Violation> {
-        let Reply::Answer(answer) = reply else { return Ok(()) };
-        let told: Vec<String> = answer.persons.iter().map(told).collect();
-        if self.released.get(&answer.digest) == Some(&told) {
+    /// A server hands on what another one answered to this very inquiry: unchanged, or not at all.
+    pub(super) fn passed_on(
+        &self,
+        place: Place,
+        digest: &[u8; 32],
+        reply: &Reply,
+    ) -> Result<(), Violation> {
+        let (of, same) = match reply {
+            Reply::Answer(answer) => {
+                let told: Vec<String> = answer.persons.iter().map(told).collect();
+                (answer.digest, self.released.get(digest) == Some(&told))
+            }
+            Reply::Refusal(refusal) => {
+                (refusal.digest, self.refused.contains(&(*digest, refusal.rule.clone())))
+            }
+            _ => return Ok(()),
+        };
+        if of == *digest && same {
             return Ok(());
         }
-        let detail = format!("place {place} passes on what no provider let out");
+        let detail = format!("place {place} passes on what no provider let out for this inquiry");
         Err(Violation::new("answer-binding", detail))
     }
 
@@ -278,6 +260,9 @@ impl Checker {
         place: Place,
         signed: &SignedInquiry,
     ) -> Result<(), Violation> {
+        if self.lies(place) {
+            return Ok(());
+        }
         let request = hex(&digest_of(&signed.body));
         let lines = self.durable.get(&place).map_or(&[][..], Vec::as_slice);
         let recorded = lines.iter().rev().any(|(entry, _)| {
@@ -302,23 +287,57 @@ impl Checker {
         }
         Err(Violation::new("answer-binding", "a terminal shows another's answer".to_owned()))
     }
+
+    /// A terminal shows a refusal: it is the one that this inquiry got.
+    pub(in super::super) fn shown_refusal(
+        &self,
+        asked: &[u8; 32],
+        refusal: &Refusal,
+    ) -> Result<(), Violation> {
+        let same = self.refused.contains(&(*asked, refusal.rule.clone()));
+        if refusal.digest == *asked && same {
+            return Ok(());
+        }
+        Err(Violation::new("answer-binding", "a terminal shows another's refusal".to_owned()))
+    }
 }
 
-/// Everybody the provider holds, one after the other.
-fn scan(asked: &Asked, store: &dyn Reads, nation: &Nation) -> Result<Expected, Violation> {
-    let mut found: Vec<Held> = Vec::new();
-    for person in &nation.persons {
-        for code in &person.codes {
-            let held = store.resident(code).map_err(unreadable)?;
-            found.extend(held.filter(|held| asks_for(&asked.draft, held)));
-        }
+/// What the script meant and what it signed must be the same inquiry.
+fn same_as_script(
+    asked: &Asked,
+    rules: &BTreeSet<&'static str>,
+    way: Way,
+) -> Result<(), Violation> {
+    let of_itself = |rule: &&str| !matches!(*rule, "request-stale" | "request-replayed");
+    let meant: BTreeSet<&str> = asked.broken.iter().copied().filter(of_itself).collect();
+    let signed: BTreeSet<&str> = rules.iter().copied().filter(of_itself).collect();
+    // A card of another organ carries other affairs as well; the script names the first flaw only.
+    let elsewhere = asked.provider != way.to;
+    if elsewhere || !meant.is_subset(&signed) || meant.is_empty() != signed.is_empty() {
+        let detail = format!("meant {meant:?}, signed {signed:?}, to place {}", way.to);
+        return Err(Violation::new("terminal", detail));
     }
+    Ok(())
+}
+
+/// Everybody the provider holds, one after the other, but for those whom the tiers disagree about.
+fn scan(signed: &Signed<'_>, way: Way, store: &dyn Reads) -> Result<Expected, Violation> {
+    let withheld = store.facts(Space::Comparison, None, FACTS_COUNT_MAX).map_err(unreadable)?;
+    let doubted = |held: &Held| {
+        let code = held.identity.code.expose().as_bytes();
+        withheld.iter().any(|(_, value)| value.starts_with(code))
+    };
+    let rows = store.residents_after(0, usize::MAX).map_err(unreadable)?;
+    let rows = rows.into_iter().map(|(_, held)| held);
+    let mut found: Vec<Held> =
+        rows.filter(|held| asks_for(&signed.draft, held) && !doubted(held)).collect();
     if found.len() > PERSONS_MAX {
         return Ok(Expected::Refusal("more-than-50"));
     }
+    let reaches = reach(way.from, signed.affair);
     found.retain(|held| {
         let home = held.identity.municipality.as_str();
-        match asked.reaches {
+        match reaches {
             None => true,
             Some(Reach::Of(area)) => home.starts_with(area),
             Some(Reach::NotOf(area)) => !home.starts_with(area),

@@ -1,27 +1,44 @@
 //! The checkers: what must hold after every step, judged without the code that is being judged.
 //!
-//! They read the stores' plain rows, the script's own knowledge of what it asked, and the truth of
-//! `nation`; indexes, permits, queues and sequence counters are nobody's witnesses here.
+//! They read the stores' plain rows, the bytes on the line, the script's own knowledge of what it
+//! asked, and the truth of `nation`; indexes, permits, queues and sequence counters are nobody's
+//! witnesses here. Hashes, proofs, signatures, dates, tables and conversations are computed or
+//! typed once more. Which checker is after which invariant: docs/invariants.md.
 
+mod acts;
 mod answers;
+mod bytes;
+mod codes;
+mod conjunction;
+mod hooks;
+mod ledgers;
+mod lines;
 mod moves;
 mod notices;
 mod plain;
 mod quiet;
+mod secrets;
+mod talk;
+mod terms;
+mod tree;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use law::code::RecordCode;
-use law::query::QueryDraft;
-use law::time::{Date, Timestamp};
+use law::time::Date;
 use node::ports::Reads;
 
 use super::country::Place;
 use super::nation::Nation;
 
+pub(super) use hooks::{Asking, Leaving};
 pub(super) use moves::on_the_way;
 pub(super) use plain::{hyphenated, plain_name};
-pub(super) use quiet::at_rest;
+pub(super) use quiet::{at_rest, still_agrees};
+pub(super) use talk::{Speaker, Way};
+pub(super) use terms::MONTHS;
+pub(super) use views::ViewAsked;
 
 /// A broken rule, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +57,7 @@ impl Violation {
 
 /// The residents of one prefecture (the first two digits of their municipality), or of all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+enum Reach {
     Of(&'static str),
     NotOf(&'static str),
 }
@@ -48,14 +65,8 @@ pub(super) enum Reach {
 /// An inquiry as the script made it.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    pub(super) request: [u8; 16],
-    /// When, by the terminal's clock.
-    pub(super) at: Timestamp,
     /// Who answers: by the number of the table alone.
     pub(super) provider: Place,
-    /// Whose residents it reaches, by the number of the table alone; `None`: everyone's.
-    pub(super) reaches: Option<Reach>,
-    pub(super) draft: QueryDraft,
     /// Public rules that it breaks by the script's own knowledge; empty = lawful in itself.
     pub(super) broken: Vec<&'static str>,
 }
@@ -96,33 +107,51 @@ pub struct Counts {
     pub given_up: u64,
     /// Releases that left a municipality.
     pub releases: u64,
+    /// Residents who were shown who got what.
+    pub views: u64,
 }
 
 /// Everything the checkers remember.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Checker {
     restless: bool,
+    /// Whether the second agency has its agreement.
+    agreed: bool,
+    /// The one node that may say anything, with its own key.
+    pub(super) hostile: Option<Place>,
+    /// Places whose disk or clock the world has damaged: they may stand still.
+    pub(super) unsound: BTreeSet<Place>,
     /// What was durable at each place when its store last said so.
     durable: BTreeMap<Place, Vec<Line>>,
+    /// Lines of the center that a prefecture took over: durably, and in the open group.
+    foreign: BTreeMap<Place, Vec<Line>>,
+    foreign_open: Vec<(Place, Line)>,
     asked: BTreeMap<[u8; 32], Asked>,
-    /// By place and ticket.
-    expected: BTreeMap<(Place, u64), Handed>,
+    views: BTreeMap<[u8; 32], ViewAsked>,
+    /// Requests that wait for a reply.
+    open: BTreeMap<(Place, u64), hooks::Open>,
     /// Requests handled at a place: durably, and in the open group.
     seen: BTreeSet<(Place, [u8; 16])>,
     seen_open: BTreeSet<(Place, [u8; 16])>,
-    /// What each provider let out, by digest.
+    /// What each provider let out, by digest; and by which rules it refused: what comes twice is
+    /// refused for that the second time.
     released: BTreeMap<[u8; 32], Vec<String>>,
+    refused: BTreeSet<([u8; 32], String)>,
     /// Days of the changes of a person at a place, as last seen there durably.
     lives: BTreeMap<(Place, usize), Vec<Date>>,
     /// Municipalities that durably hold a person as current.
     standing: BTreeMap<usize, BTreeSet<Place>>,
+    published: BTreeMap<Place, ledgers::Published>,
+    acts: acts::Acts,
+    pools: codes::Pools,
+    terms: terms::Terms,
     pub(super) counts: Counts,
 }
 
 impl Checker {
-    /// `restless`: see [`super::Options`].
-    pub(super) fn new(restless: bool) -> Self {
-        Self { restless, ..Self::default() }
+    /// `restless`: see [`super::Options`]; `agreed`: the second agency's agreement is in force.
+    pub(super) fn new(restless: bool, agreed: bool) -> Self {
+        Self { restless, agreed, ..Self::default() }
     }
 
     /// A group became durable at `place`, as far as its store says.
@@ -135,7 +164,18 @@ impl Checker {
     ) -> Result<(), Violation> {
         let lines = self.durable.entry(place).or_default();
         let new = store.entries_from(lines.len() as u64, usize::MAX).map_err(unreadable)?;
+        let first = lines.len();
         lines.extend(new.into_iter().map(|open| (open.entry, open.salt)));
+        let new: Vec<Vec<u8>> = lines.iter().skip(first).map(|(entry, _)| entry.clone()).collect();
+        for entry in new {
+            self.line_kept(place, &entry)?;
+        }
+        let (mine, others) =
+            std::mem::take(&mut self.foreign_open).into_iter().partition(|(at, _)| *at == place);
+        self.foreign_open = others;
+        let mine: Vec<(Place, Line)> = mine;
+        self.foreign.entry(place).or_default().extend(mine.into_iter().map(|(_, line)| line));
+        self.terms.committed(place);
         let open = std::mem::take(&mut self.seen_open);
         let (now, later) = open.into_iter().partition(|(at, _)| *at == place);
         self.seen.extend::<BTreeSet<_>>(now);
@@ -159,7 +199,9 @@ impl Checker {
     pub(super) fn crashed(&mut self, place: Place) {
         self.counts.crashes += 1;
         self.seen_open.retain(|(at, _)| *at != place);
-        self.expected.retain(|(at, _), _| *at != place);
+        self.foreign_open.retain(|(at, _)| *at != place);
+        self.open.retain(|(at, _), _| *at != place);
+        self.terms.crashed(place);
     }
 
     /// A place is up again: every line it ever said was durable still stands.

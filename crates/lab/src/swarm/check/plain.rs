@@ -45,6 +45,11 @@ fn parts(address: &str) -> (Option<&'static str>, Option<&'static str>, &str) {
     (prefecture, municipality, rest)
 }
 
+/// What is left of an address when prefecture and municipality are taken off.
+pub(super) fn beyond_municipality(address: &str) -> &str {
+    parts(address).2
+}
+
 /// Whether the query asks for this person. S1: code; name and address; name and birth; with a
 /// prefix, the union of the three minimums.
 pub(super) fn asks_for(draft: &QueryDraft, held: &Held) -> bool {

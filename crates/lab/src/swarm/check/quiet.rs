@@ -26,8 +26,19 @@ pub(in super::super) fn at_rest<'s>(
             }
         }
         set_aside_rightly(place, store, nation, checker.restless)?;
+        Checker::queues_bounded(place, store)?;
     }
     disclosed_once(checker, store)
+}
+
+/// Whether a tier at rest still holds this person as the register does.
+pub(in super::super) fn still_agrees(
+    place: Place,
+    store: &dyn Reads,
+    nation: &Nation,
+    who: usize,
+) -> Result<(), Violation> {
+    tier_agrees(place, store, nation, who)
 }
 
 fn tier_agrees(
