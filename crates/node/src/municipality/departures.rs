@@ -173,23 +173,31 @@ impl Municipality {
         let public_key = self.member.identity.node_key;
         let release = SignedRelease { body, signature, public_key };
         match self.confirm(&release, reads, out) {
-            Ok(()) => out.release_resident(ticket, release),
+            Ok(true) => out.release_resident(ticket, release),
+            // Why is not said: it would tell where the resident is.
+            Ok(false) => out.unavailable(ticket, "the release could not be signed"),
             Err(_) => out.unavailable(ticket, "the register could not be read"),
         }
     }
 
-    /// 令13条3項: the prefecture learns that the departure is confirmed, once.
+    /// 令13条3項: the prefecture learns that the departure is confirmed, once. `false`: nobody is let
+    /// go there any more.
     fn confirm(
         &mut self,
         release: &SignedRelease,
         reads: &dyn Reads,
         out: &mut Outbox,
-    ) -> Looked<()> {
+    ) -> Looked<bool> {
         let body = ReleaseBody::decode(&release.body).map_err(|_| unreadable())?;
-        let known = departure(reads, &body.code)?.filter(|known| !known.confirmed);
+        let known = departure(reads, &body.code)?;
+        // Signed late, when the resident has come back meanwhile: nobody is on the way any more.
+        if known.is_none_or(|known| known.to != body.to) {
+            return Ok(false);
+        }
+        let known = known.filter(|known| !known.confirmed);
         let held = reads.resident(&body.code)?.filter(|held| held.removed);
-        let (Some(known), Some(held)) = (known, held) else { return Ok(()) };
-        let Some(notice) = moved_out(held) else { return Ok(()) };
+        let (Some(known), Some(held)) = (known, held) else { return Ok(true) };
+        let Some(notice) = moved_out(held) else { return Ok(true) };
         let (_, queued) = reads.queue_bounds(&self.notices.to)?;
         let relayed = RelayedNotice {
             municipality: self.code,
@@ -202,7 +210,7 @@ impl Municipality {
         out.write(write.ok_or_else(unreadable)?);
         out.write(Write::Enqueue { to: self.notices.to.clone(), payload });
         out.again();
-        Ok(())
+        Ok(true)
     }
 
     /// Give up signatures that never came: the claim is repeated by whoever made it.

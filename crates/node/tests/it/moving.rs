@@ -4,7 +4,8 @@
 use law::change::{ChangeNotice, ChangeReason};
 use law::code::LocalGovernmentCode;
 use ledger::entry::EntryKind;
-use node::ports::{Reads as _, Space};
+use node::machine::{Input, Ticket};
+use node::ports::{Reads as _, Space, Store as _, Write};
 use wire::{FeedBatch, FeedRow, FeedVerdict, MessageKind, Reply, Request, SetAsideNotice};
 
 use crate::fixture::{KUNITACHI, MATSUMOTO, MITAKA, claim, code, notice, town};
@@ -233,6 +234,26 @@ fn a_moving_out_can_be_taken_back_until_the_resident_was_let_go() {
     assert_eq!(file(&mut world, KUNITACHI, again, Some(MATSUMOTO)), "waiting");
     world.run(20);
     assert_eq!(view(&mut world), [KUNITACHI, "gone", "-", KUNITACHI]);
+}
+
+/// The token signs late, and the resident came back meanwhile: the word is not given any more.
+#[test]
+fn a_release_signed_after_the_resident_came_back_is_not_given() {
+    let mut world = in_kunitachi();
+    moves_out(&mut world);
+    let (now, from) = (world.now, peer("municipality-202029"));
+    let key = crate::fixture::node_key(&peer("municipality-132152").node);
+    let kunitachi = world.node("municipality-132152");
+    let request = Request::MoveClaim(claim(1, KUNITACHI, MATSUMOTO));
+    let sent = kunitachi.step(now, Input::Request { from, ticket: Ticket(7), request });
+    let wanted = sent.signatures.into_iter().next().expect("a release to sign");
+    let back = Write::DropFact { space: Space::Departure, key: Space::about(&code(1)) };
+    let _ = kunitachi.store.apply(&[back], &[], &mut |_| ()).unwrap();
+    kunitachi.store.commit().unwrap();
+    let signature = Some(key.sign(&wanted.message));
+    let sent = kunitachi.step(now, Input::Signed { sign: wanted.sign, signature });
+    let replies: Vec<_> = sent.replies.iter().map(|outgoing| &outgoing.reply).collect();
+    assert!(matches!(replies[..], [Reply::Unavailable { .. }]), "{replies:?}");
 }
 
 #[test]
