@@ -116,6 +116,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let measured = measure(arguments, &say);
     match measured.and_then(|record| Ok((document(&record)?, floor_missed(&record.gates)))) {
+        Ok(_) if arguments.scale.plant.is_some() => {
+            eprintln!("the planted fault was not found: this run is blind");
+            ExitCode::from(EXIT_DEFECT)
+        }
         Ok((document, missed)) => match print(arguments, &document) {
             Ok(()) if missed && arguments.gate => ExitCode::from(EXIT_FAILED),
             Ok(()) => ExitCode::SUCCESS,
@@ -124,6 +128,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
                 ExitCode::from(EXIT_FAILED)
             }
         },
+        Err(BenchError::Void(what)) if arguments.scale.plant.is_some() => {
+            eprintln!("the planted fault was found: {what}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             complain(&error);
             let void = matches!(error, BenchError::Void(_));

@@ -87,6 +87,22 @@ pub(super) fn crash(root: &Path) -> Result<String, Fault> {
     Ok("nothing was lost or doubled, and the planted fault was found".to_owned())
 }
 
+/// Several times what each takes on two slow cores in a development build.
+const SCALE_LIMIT: Duration = Duration::from_secs(420);
+
+pub(super) fn scale(root: &Path) -> Result<String, Fault> {
+    let packages = ["-p", "jukinet", "-p", "jukinet-lab", "--bins"];
+    run(root, &[&["cargo", "build", "--quiet"][..], &packages].concat())?;
+    let center = ["center", "--residents", "20000", "--sample", "40"];
+    let nation = ["B9", "--scale", "1000", "--people", "3000", "--day-seconds", "12"];
+    let planted = [&nation[..], &["--plant", "tier"]].concat();
+    for words in [&center[..], &nation, &planted] {
+        let words = &[&["target/debug/jukilab", "bench"][..], words].concat();
+        Call { words, quiet: true, limit: Some(SCALE_LIMIT), ..Call::default() }.run(root)?;
+    }
+    Ok("a center and a small nation held, and the planted fault was found".to_owned())
+}
+
 /// Twice what a country of 20,000 takes on two slow cores in a development build.
 const DEMO_LIMIT: Duration = Duration::from_secs(420);
 

@@ -27,6 +27,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("browser", "the pages in a real browser", chores::browser),
     ("swarm", "the simulated country under fresh seeds", chores::swarm),
     ("crash", "a day in which processes are killed at their writes and sends", chores::crash),
+    ("scale", "a center loaded at once, a small nation through a peak day", chores::scale),
     ("demo", "a country on loopback holds every check of its story", chores::demo),
 ];
 

@@ -59,6 +59,8 @@ pub(crate) struct Wanted {
     pub(crate) sample: u64,
     /// Leave the country behind.
     pub(crate) keep: bool,
+    /// Expect somebody else once.
+    pub(crate) plant: bool,
 }
 
 impl Wanted {
@@ -112,6 +114,9 @@ fn measure(wanted: &Wanted, bar: &ProgressBar, say: &dyn Fn(&str)) -> Result<Mea
     let (load, mut questions) = filled(wanted, &folder, bar, say)?;
     say("making everybody once more, to know whom each question asks for …");
     find_expected(wanted, &mut questions, bar)?;
+    if wanted.plant {
+        sample::plant_other_person(&mut questions);
+    }
     let mut ours = Party::named("jukinet center");
     let mut compared = store_alone(&folder, &questions, &mut ours, say)?;
     say("starting exchange, center and agency …");

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use law::code::RecordCode;
 use law::inquiry::Held;
 
 use self::actors::{Done, Hours};
@@ -78,6 +79,16 @@ pub(crate) struct Wanted {
     /// Seconds into which the day is pressed.
     pub(crate) day_seconds: u64,
     pub(crate) work: Option<PathBuf>,
+    pub(crate) plant: Option<Plant>,
+}
+
+/// A fault that is made up in what must be, so that the run has to find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plant {
+    /// Another person than the one asked for.
+    Answer,
+    /// One resident fewer than the tiers hold.
+    Tier,
 }
 
 /// One blow: what, to whom, and how long until it was over.
@@ -145,11 +156,18 @@ fn nation(wanted: &Wanted, dir: &Path, say: &dyn Fn(&str)) -> Result<Findings, B
     let today = clock::now().date_in_japan();
     let day = Day::write(wanted.seed, today, size.changes, &people, &size.municipalities, free)
         .ok_or_else(|| BenchError::Void("the day could not be written".to_owned()))?;
-    let questions = questions(&size, wanted.seed, sampler, &day)?;
+    let mut questions = questions(&size, wanted.seed, sampler, &day)?;
+    if wanted.plant == Some(Plant::Answer) {
+        sample::plant_other_person(&mut questions);
+    }
     let nodes = nodes(&size);
     say(&format!("starting {} processes …", nodes.len()));
     fleet.start(&nodes.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let mut live = Live { wanted, size: &size, day: &day, questions: &questions, say };
+    let unchanged = questions.first().and_then(|question| question.expected.first());
+    let unchanged = unchanged.map(|identity| identity.code);
+    let (size_of, day_of) = (&size, &day);
+    let questions = questions.as_slice();
+    let mut live = Live { wanted, size: size_of, day: day_of, questions, unchanged, say };
     live.through(&mut fleet, dir, &nodes).map(|lived| Findings {
         load_seconds,
         idle_cpu_per_second: lived.idle_cpu_per_second,
@@ -273,6 +291,8 @@ struct Live<'a> {
     size: &'a Size,
     day: &'a Day,
     questions: &'a [Question],
+    /// Somebody whom the day leaves alone.
+    unchanged: Option<RecordCode>,
     say: &'a dyn Fn(&str),
 }
 
@@ -326,7 +346,8 @@ impl Live<'_> {
         (self.say)("checking every store and every ledger …");
         let stores = Stores::open(fleet, nodes)?;
         let recorded = stores.get("center")?.kinds_from(0)?.provision;
-        let mut found = stores.faults(self.size, self.day)?;
+        let hidden = (self.wanted.plant == Some(Plant::Tier)).then_some(self.unchanged).flatten();
+        let mut found = stores.faults(self.size, self.day, hidden)?;
         if recorded < inquiries.persons {
             found.faults.push("persons were told whose provision is not recorded".to_owned());
         }

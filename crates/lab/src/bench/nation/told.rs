@@ -97,14 +97,18 @@ fn tables(findings: &Findings, cores: f64) -> Vec<Table> {
         let Forecast { memory_mib, disk_gb, work_cpu, idle_cpu } = forecast;
         // What idles takes its share of each second; work has the rest of the cores.
         let free = cores - idle_cpu;
-        let least = if free > 0.0 { rounded(work_cpu / free) } else { f64::NAN };
+        let least = if free > 0.0 {
+            rounded(work_cpu / free).into()
+        } else {
+            "idling alone takes more than the cores".into()
+        };
         vec![
             format!("1/{scale}").into(),
             rounded(memory_mib / 1024.0).into(),
             rounded(disk_gb).into(),
             rounded(work_cpu).into(),
             rounded(idle_cpu).into(),
-            least.into(),
+            least,
         ]
     });
     let table = |title: &str, columns: &[&str], rows: Vec<Vec<serde_json::Value>>| Table {

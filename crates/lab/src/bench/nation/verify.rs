@@ -79,8 +79,13 @@ impl Stores {
         Ok((waiting > 0).then(|| format!("{waiting} disclosure rows are on their way")))
     }
 
-    /// Everything, at rest.
-    pub(super) fn faults(&self, size: &Size, day: &Day) -> Result<Found, BenchError> {
+    /// Everything, at rest. Who is `hidden` is left out of what must be: a planted fault.
+    pub(super) fn faults(
+        &self,
+        size: &Size,
+        day: &Day,
+        hidden: Option<RecordCode>,
+    ) -> Result<Found, BenchError> {
         let mut found = Found::default();
         let mut digests: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         for (node, keeping) in &self.0 {
@@ -101,7 +106,7 @@ impl Stores {
             digests.insert(node, report.population_digest);
         }
         self.people(day, &mut found)?;
-        let expected = expected(size, day)?;
+        let expected = expected(size, day, hidden)?;
         for (code, wanted) in &expected {
             let prefecture = code.get(..2).unwrap_or_default();
             let places = [format!("municipality-{code}"), format!("prefecture-{prefecture}")];
@@ -157,14 +162,18 @@ fn tier_kind(node: &str) -> Option<&'static str> {
 }
 
 /// The digests of the population as the generator made it and the day changed it.
-fn expected(size: &Size, day: &Day) -> Result<BTreeMap<String, String>, BenchError> {
+fn expected(
+    size: &Size,
+    day: &Day,
+    hidden: Option<RecordCode>,
+) -> Result<BTreeMap<String, String>, BenchError> {
     let mut digest = PopulationDigest::default();
     let mut seen: std::collections::BTreeSet<RecordCode> = std::collections::BTreeSet::new();
     let mut add =
         |held: &Held| digest.add(held).map_err(|error| BenchError::Void(error.to_string()));
     population::each(&super::population(size, day.seed), &mut |resident| {
         let code = resident.record_code;
-        if day.former.contains(code) {
+        if day.former.contains(code) || hidden.as_ref() == Some(code) {
             return Ok(());
         }
         match day.stands.get(code) {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::bench::center::Wanted;
@@ -61,6 +61,17 @@ pub(super) struct ScaleArguments {
     /// Leave the country of bench center in --work.
     #[arg(long)]
     keep: bool,
+    /// Expect something wrong in bench center or B9: exit 0 only if the run finds it.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) plant: Option<Planted>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Planted {
+    /// Another person than the one asked for.
+    Answer,
+    /// One resident fewer than the tiers of B9 hold.
+    Tier,
 }
 
 impl ScaleArguments {
@@ -74,6 +85,7 @@ impl ScaleArguments {
             memory_gib: self.memory_gib,
             sample: self.sample,
             keep: self.keep,
+            plant: self.plant.is_some(),
         }
     }
 
@@ -85,6 +97,10 @@ impl ScaleArguments {
             seed: options.seed,
             day_seconds: self.day_seconds,
             work: self.work.clone(),
+            plant: self.plant.map(|plant| match plant {
+                Planted::Answer => nation::Plant::Answer,
+                Planted::Tier => nation::Plant::Tier,
+            }),
         }
     }
 }
