@@ -5,6 +5,7 @@
 mod bench;
 mod codes;
 mod crash;
+mod lives;
 mod moves;
 mod population;
 mod risk;

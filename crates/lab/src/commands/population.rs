@@ -8,9 +8,14 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use law::time::Date;
 use serde_json::{Value, json};
 
+use super::lives::{self, Epoch, EventFormat, Lives};
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
+use crate::population::life::{LIFE_YEARS_MAX, LifeSummary};
+use crate::population::margins::MarginCount;
+use crate::population::tables::Tables;
 use crate::population::{self, Options, PopulationError, Summary};
 
 /// The progress bar moves once in this many rows.
@@ -40,6 +45,24 @@ pub(crate) struct Arguments {
     /// the residents.
     #[arg(long, requires = "out")]
     protected: bool,
+    /// Write events.csv beside it: what happens to these residents in so many years, in the order
+    /// of the calendar.
+    #[arg(long, value_name = "N", requires = "out",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(LIFE_YEARS_MAX)))]
+    years: Option<u16>,
+    /// First day of the events.
+    #[arg(long, value_name = "DATE", requires = "years", default_value = "2020-10-02",
+        value_parser = day)]
+    from: Date,
+    /// Reasons for change of today's rule, or of November 2013.
+    #[arg(long, value_enum, requires = "years", default_value_t = Epoch::Today)]
+    epoch: Epoch,
+    /// How events are written.
+    #[arg(long, value_enum, requires = "years", default_value_t = EventFormat::Csv)]
+    events: EventFormat,
+    /// Write margins.txt and pyramid.svg beside it: these residents against the tables.
+    #[arg(long, requires = "out")]
+    report: bool,
     /// Write the residents to stdout and the summary to stderr.
     #[arg(long, conflicts_with = "out")]
     stdout: bool,
@@ -75,6 +98,16 @@ impl Format {
     }
 }
 
+fn day(text: &str) -> Result<Date, String> {
+    Date::parse(text).map_err(|error| error.to_string())
+}
+
+/// What a run has made.
+struct Made {
+    summary: Summary,
+    lives: Option<LifeSummary>,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let bar = bar(arguments);
     let mut next = ROWS_PER_TICK;
@@ -97,14 +130,21 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             population::write(&options, format, &mut out, &mut io::sink(), &mut progress)
         }
     };
+    let made = made.and_then(|summary| {
+        margins(&options, arguments)?;
+        let lives = simulated(&options, arguments, &bar)?;
+        Ok(Made { summary, lives })
+    });
     bar.finish_and_clear();
-    match made.and_then(|summary| Ok(report(arguments, &summary)?)) {
+    match made.and_then(|made| Ok(report(arguments, &made)?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             let usage = matches!(
                 error,
-                PopulationError::ResidentsOutOfRange | PopulationError::MunicipalityUnknown { .. }
+                PopulationError::ResidentsOutOfRange
+                    | PopulationError::LifeOutOfRange
+                    | PopulationError::MunicipalityUnknown { .. }
             );
             ExitCode::from(if usage { EXIT_USAGE } else { EXIT_FAILED })
         }
@@ -125,11 +165,44 @@ impl Unfinished {
         Ok(Self { beside, path: directory.join(name), file })
     }
 
+    /// After a failure that is reported already; a leftover file does no harm.
+    pub(crate) fn drop_it(self) {
+        let _ = std::fs::remove_file(&self.beside);
+    }
+
     pub(crate) fn keep(self) -> io::Result<()> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         std::fs::rename(&self.beside, &self.path)
     }
+}
+
+/// Counts the same residents once more, against the tables.
+fn margins(options: &Options, arguments: &Arguments) -> Result<(), PopulationError> {
+    let Some(directory) = arguments.out.as_ref().filter(|_| arguments.report) else {
+        return Ok(());
+    };
+    let tables = Tables::load()?;
+    let mut count = MarginCount::new(options, &tables)?;
+    population::each(options, &mut |resident| -> Result<(), PopulationError> {
+        count.see(resident);
+        Ok(())
+    })?;
+    let margins = count.finish();
+    std::fs::write(directory.join("margins.txt"), margins.page())?;
+    Ok(std::fs::write(directory.join("pyramid.svg"), margins.pyramid())?)
+}
+
+fn simulated(
+    options: &Options,
+    arguments: &Arguments,
+    bar: &ProgressBar,
+) -> Result<Option<LifeSummary>, PopulationError> {
+    let (Some(years), Some(directory)) = (arguments.years, &arguments.out) else { return Ok(None) };
+    bar.set_length(u64::from(years) * 365);
+    let lives =
+        Lives { years, from: arguments.from, epoch: arguments.epoch, format: arguments.events };
+    lives::write(&lives, options, directory, &mut |days| bar.set_position(days)).map(Some)
 }
 
 fn to_directory(
@@ -158,19 +231,19 @@ fn to_directory(
             Ok(summary)
         }
         Err(error) => {
-            // The failure that is reported is the one above; a leftover file does no harm.
-            let _ = std::fs::remove_file(&residents.beside);
-            let _ = protected.map(|protected| std::fs::remove_file(protected.beside));
+            residents.drop_it();
+            protected.into_iter().for_each(Unfinished::drop_it);
             Err(error)
         }
     }
 }
 
-fn report(arguments: &Arguments, summary: &Summary) -> io::Result<()> {
+fn report(arguments: &Arguments, made: &Made) -> io::Result<()> {
     let text = if arguments.json {
-        format!("{}\n", document(arguments, summary))
+        format!("{}\n", document(arguments, made))
     } else {
-        readable(summary)
+        let lives = made.lives.as_ref().map(lives::readable);
+        readable(&made.summary) + &lives.unwrap_or_default()
     };
     if arguments.stdout {
         io::stderr().write_all(text.as_bytes())
@@ -179,7 +252,8 @@ fn report(arguments: &Arguments, summary: &Summary) -> io::Result<()> {
     }
 }
 
-fn document(arguments: &Arguments, summary: &Summary) -> Value {
+fn document(arguments: &Arguments, made: &Made) -> Value {
+    let summary = &made.summary;
     let tally = &summary.tally;
     let path = |name: &str| arguments.out.as_ref().map(|directory| directory.join(name));
     json!({
@@ -188,6 +262,8 @@ fn document(arguments: &Arguments, summary: &Summary) -> Value {
         "sha256": summary.sha256,
         "path": path(arguments.format.file()),
         "protected_path": arguments.protected.then(|| path("protected.csv")),
+        "events_path": made.lives.as_ref().map(|_| path(arguments.events.file())),
+        "lives": made.lives.as_ref().map(lives::document),
         "households": tally.households,
         "foreign": tally.foreign,
         "alternative_names": tally.alternative_names,
@@ -227,7 +303,7 @@ fn readable(summary: &Summary) -> String {
         ("65 and over, pension", pension.from_65.to_string()),
         ("of unknown age", pension.unknown.to_string()),
     ];
-    rows.iter().map(|(what, value)| format!("{what:<22}{value}\n")).collect()
+    rows.iter().map(|(what, value)| format!("{what:<24}{value}\n")).collect()
 }
 
 fn bar(arguments: &Arguments) -> ProgressBar {

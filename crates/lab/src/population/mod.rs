@@ -6,6 +6,8 @@
 mod facility;
 mod hashed;
 mod household;
+pub mod life;
+pub mod margins;
 mod number;
 mod person;
 mod place;
@@ -52,6 +54,11 @@ pub enum PopulationError {
     MunicipalityUnknown { code: String },
     #[error("residents must be between 1 and {RESIDENTS_COUNT_MAX}")]
     ResidentsOutOfRange,
+    #[error(
+        "years must be between 1 and {}, and the first day after {REFERENCE_DATE}",
+        life::LIFE_YEARS_MAX
+    )]
+    LifeOutOfRange,
     #[error("a date of birth is outside the calendar; the reference date must lie after 1873")]
     Calendar,
     #[error("a record code was not accepted")]
@@ -181,7 +188,10 @@ pub fn write(
 }
 
 /// The units that `wanted` names, in the order of their codes.
-fn select<'u>(units: &'u [Unit], wanted: &[String]) -> Result<Vec<&'u Unit>, PopulationError> {
+pub(crate) fn select<'u>(
+    units: &'u [Unit],
+    wanted: &[String],
+) -> Result<Vec<&'u Unit>, PopulationError> {
     if wanted.is_empty() {
         return Ok(units.iter().collect());
     }

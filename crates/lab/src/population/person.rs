@@ -235,7 +235,7 @@ impl<'t> Namer<'t> {
     }
 
     /// A family name; true where it is written with a variant character.
-    fn surname(&self, draw: &mut Draw) -> (Spelling, bool) {
+    pub(crate) fn surname(&self, draw: &mut Draw) -> (Spelling, bool) {
         let Some(surname) = self.tables.surnames.get(self.tables.surname_wheel.spin(draw)) else {
             return (Spelling { name: "佐藤", kana: "サトウ" }, false);
         };
@@ -253,10 +253,10 @@ impl<'t> Namer<'t> {
         (Spelling { name, kana: surname.kana }, name != surname.name)
     }
 
-    fn given(&self, sex: usize, cohort: usize, draw: &mut Draw) -> Spelling {
+    pub(crate) fn given(&self, sex: usize, cohort: usize, draw: &mut Draw) -> Spelling {
         let choice = self.tables.given.get(sex).and_then(|cohorts| cohorts.get(cohort));
-        let item = choice.and_then(|choice| choice.items.get(choice.wheel.spin(draw)));
-        item.copied().unwrap_or(Spelling { name: "薫", kana: "カオル" })
+        let item = choice.and_then(|choice| choice.spin(draw));
+        item.unwrap_or(Spelling { name: "薫", kana: "カオル" })
     }
 
     fn nation(&mut self, persons: i64, draw: &mut Draw) -> Option<&'t Nation> {
@@ -278,15 +278,27 @@ impl<'t> Namer<'t> {
         family: Option<Spelling>,
         draw: &mut Draw,
     ) {
-        let spin = |choice: &super::tables::Choice, draw: &mut Draw| {
-            choice.items.get(choice.wheel.spin(draw)).copied()
-        };
         let none = Spelling { name: "DOE", kana: "ドウ" };
-        let drawn = family.or_else(|| spin(&nation.families, draw));
+        let drawn = family.or_else(|| nation.families.spin(draw));
         person.family = drawn.unwrap_or(none);
-        let given = nation.given.get(person.sex).and_then(|choice| spin(choice, draw));
+        let given = nation.given.get(person.sex).and_then(|choice| choice.spin(draw));
         person.given = given.unwrap_or(none);
         person.nationality = nation.name;
+    }
+
+    /// A foreign resident who comes alone: place of the nationality in the table, names.
+    pub(crate) fn newcomer(&mut self, sex: usize, draw: &mut Draw) -> (usize, Spelling, Spelling) {
+        let index = self.tables.nation_wheel.spin(draw);
+        let family = self.tables.nations.get(index).and_then(|nation| nation.families.spin(draw));
+        let none = Spelling { name: "DOE", kana: "ドウ" };
+        (index, family.unwrap_or(none), self.given_abroad(index, sex, draw))
+    }
+
+    /// A given name of a nationality.
+    pub(crate) fn given_abroad(&self, nation: usize, sex: usize, draw: &mut Draw) -> Spelling {
+        let choice = self.tables.nations.get(nation).and_then(|nation| nation.given.get(sex));
+        let none = Spelling { name: "DOE", kana: "ドウ" };
+        choice.and_then(|choice| choice.spin(draw)).unwrap_or(none)
     }
 
     /// The family name of a household's 通称, if it uses one. It is recorded on request with proof

@@ -6,6 +6,7 @@ use law::code::RecordCode;
 use law::people::Sex;
 
 use super::person::Traits;
+use super::place::Dwelling;
 use super::protection::Protection;
 
 /// Somebody who does not exist. Everything is borrowed and valid during the visit only.
@@ -32,6 +33,8 @@ pub struct Resident<'a> {
     pub traits: Traits,
     /// Stands in a file of its own only.
     pub protection: Option<Protection>,
+    /// The address in numbers, for who keeps many.
+    pub(crate) dwelling: Dwelling,
 }
 
 impl std::fmt::Debug for Resident<'_> {

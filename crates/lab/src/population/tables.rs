@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::PopulationError;
-use crate::draw::Wheel;
+use crate::draw::{Draw, Wheel};
 
 const SURNAMES: &str = include_str!("../../data/surnames.tsv");
 const SURNAMES_TAIL: &str = include_str!("../../data/surnames_tail.tsv");
@@ -43,6 +43,12 @@ pub(crate) struct Spelling {
 pub(crate) struct Choice {
     pub(crate) items: Vec<Spelling>,
     pub(crate) wheel: Wheel,
+}
+
+impl Choice {
+    pub(crate) fn spin(&self, draw: &mut Draw) -> Option<Spelling> {
+        self.items.get(self.wheel.spin(draw)).copied()
+    }
 }
 
 /// Names of one nationality.
@@ -122,6 +128,23 @@ impl Tables {
             nation_wheel,
             units: units()?,
         })
+    }
+}
+
+impl Tables {
+    /// Every spelling that somebody can have.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = Spelling> + '_ {
+        let surnames = self.surnames.iter().flat_map(|surname| {
+            let shapes = surname.variants.iter().map(|(shape, _)| *shape);
+            let kana = surname.kana;
+            shapes.chain([surname.name]).map(move |name| Spelling { name, kana })
+        });
+        let given = self.given.iter().flatten().flat_map(|choice| &choice.items).copied();
+        let foreign = self.nations.iter().flat_map(|nation| {
+            let given = nation.given.iter().flat_map(|choice| &choice.items);
+            nation.families.items.iter().chain(given).copied()
+        });
+        surnames.chain(given).chain(foreign)
     }
 }
 

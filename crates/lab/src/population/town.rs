@@ -4,9 +4,10 @@
 use law::code::RecordCode;
 
 use super::household;
+use super::place::Dwelling;
 use super::share::Share;
 use super::tables::Unit;
-use super::{PopulationError, Resident, facility, number, person, place, protection};
+use super::{PopulationError, Resident, facility, number, person, protection};
 use crate::draw::Draw;
 
 /// Foreign residents among all (BENCHMARKS §3.1: residents registered on 2024-01-01).
@@ -78,13 +79,15 @@ impl<'u> TownHall<'u> {
             counter.foreign.spend(foreign.count() as u64);
             eldest_first(&mut persons);
             let flat = self.draw.permille(if members.len() == 1 { 450 } else { 150 });
-            place::dwelling(self.unit, flat, &mut self.draw, &mut address);
+            let dwelling = Dwelling::draw(self.unit, flat, &mut self.draw);
+            dwelling.write(self.unit, &mut address);
             counter.office.consider(&persons, &mut self.protected)?;
-            self.hand_over(&persons, &address, counter, visit)?;
+            self.hand_over(&persons, (dwelling, &address), counter, visit)?;
         }
         self.protected.clear();
         for (nth, facility) in (0_u32..).zip(facilities) {
-            place::facility(self.unit, nth, &mut self.draw, &mut address);
+            let dwelling = Dwelling::facility(self.unit, nth, &mut self.draw);
+            dwelling.write(self.unit, &mut address);
             for (sex, class) in facility.residents {
                 let head = household::HEAD;
                 let member = household::Member { sex, class, relationship: head, twin: false };
@@ -96,7 +99,7 @@ impl<'u> TownHall<'u> {
                         namer.japanese(&[member], &mut self.draw, &mut persons);
                     }
                 }
-                self.hand_over(&persons, &address, counter, visit)?;
+                self.hand_over(&persons, (dwelling, &address), counter, visit)?;
             }
         }
         Ok(())
@@ -105,7 +108,7 @@ impl<'u> TownHall<'u> {
     fn hand_over<E: From<PopulationError>>(
         &mut self,
         persons: &[person::Person<'_>],
-        address: &str,
+        (dwelling, address): (Dwelling, &str),
         counter: &mut Counter,
         visit: &mut dyn FnMut(&Resident<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -134,6 +137,7 @@ impl<'u> TownHall<'u> {
                     .alternative
                     .map(|(family, given)| (family.name, given.name)),
                 traits: person.traits,
+                dwelling,
                 protection,
             })?;
             counter.rows += 1;

@@ -25,6 +25,34 @@ fn population_writes_the_file_and_says_its_hash() {
 }
 
 #[test]
+fn population_writes_events_margins_and_a_picture() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let base = ["population", "--residents", "1500", "--seed", "9", "--out", out, "--json"];
+    let more = ["--format", "binary", "--protected", "--report", "--years", "1"];
+    let made = jukilab(&[&base[..], &more, &["--municipalities", "132152"]].concat());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let rows = |name: &str| read(name).lines().count() as u64 - 1;
+    assert_eq!(summary["lives"]["events"], rows("events.csv"));
+    assert_eq!(summary["protected"], rows("protected.csv"));
+    assert!(read("margins.txt").contains("family name"));
+    assert!(read("pyramid.svg").starts_with("<svg"));
+    let bytes = std::fs::read(directory.path().join("residents.bin")).unwrap();
+    assert_eq!(summary["bytes"], bytes.len());
+    let lines = jukilab(&[&base[..], &["--years", "1", "--events", "json"]].concat());
+    assert!(lines.status.success());
+    for line in read("events.jsonl").lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(event["date"].is_string() && event["event"].is_string());
+    }
+    assert_eq!(jukilab(&[&base[..], &["--years", "51"]].concat()).status.code(), Some(2));
+    let early = [&base[..], &["--years", "1", "--from", "2020-10-01"]].concat();
+    assert_eq!(jukilab(&early).status.code(), Some(2));
+}
+
+#[test]
 fn wrong_options_are_usage_errors() {
     let unknown = ["population", "--residents", "5", "--seed", "1", "--stdout"];
     let unknown = [&unknown[..], &["--municipalities", "999999"]].concat();

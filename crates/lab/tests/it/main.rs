@@ -5,6 +5,10 @@ mod command;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod life;
+#[cfg(test)]
+mod margins;
+#[cfg(test)]
 mod moves;
 #[cfg(test)]
 mod population;

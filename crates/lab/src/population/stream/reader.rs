@@ -12,6 +12,7 @@ use super::{
     FLAG_ALTERNATIVE, FLAG_FAMILY, FLAG_FEMALE, FLAG_FOREIGN, FLAG_HOUSEHOLD,
     HEADER_MUNICIPALITIES_COUNT_MAX, MAGIC, RECORD_LENGTH_BYTES_MAX, VERSION,
 };
+use crate::population::place::Dwelling;
 use crate::population::{Options, RESIDENTS_COUNT_MAX, Resident, Traits};
 
 /// What is wrong with a stream.
@@ -153,6 +154,7 @@ impl<R: Read> Reader<R> {
             alternative_name: held.alternative.as_ref().map(|(f, g)| (f.as_str(), g.as_str())),
             traits: Traits::default(),
             protection: None,
+            dwelling: Dwelling::default(),
         }))
     }
 
