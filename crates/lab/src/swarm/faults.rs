@@ -36,11 +36,12 @@ pub enum FaultKind {
     Token,
     Habits,
     Restless,
+    Hostile,
     Outage,
 }
 
 /// (kind, its word on the command line, in how many of a thousand mixed worlds it is on, what).
-const KINDS: [(FaultKind, &str, u32, &str); 16] = [
+const KINDS: [(FaultKind, &str, u32, &str); 17] = [
     (FaultKind::Loss, "loss", 400, "messages that never arrive"),
     (FaultKind::Doubling, "doubling", 350, "requests that arrive twice"),
     (FaultKind::Echo, "echo", 300, "replies that arrive twice"),
@@ -56,6 +57,7 @@ const KINDS: [(FaultKind, &str, u32, &str); 16] = [
     (FaultKind::Token, "token", 300, "signatures that fail, come late or come twice"),
     (FaultKind::Habits, "habits", 350, "people who press twice, share cards, try on"),
     (FaultKind::Restless, "restless", 250, "people changed while notices about them are under way"),
+    (FaultKind::Hostile, "hostile", 150, "a node that says whatever can be said, by its own key"),
     (FaultKind::Outage, "outage", 12, "72 hours without one tier"),
 ];
 
@@ -76,6 +78,7 @@ impl FaultKind {
         Self::Token,
         Self::Habits,
         Self::Restless,
+        Self::Hostile,
         Self::Outage,
     ];
 
@@ -196,6 +199,8 @@ pub(super) struct Faults {
     /// People may be changed by one municipality while another's notices about them are still on
     /// their way, and a moving-out may be planned for a later day than the moving-in.
     pub(super) restless: bool,
+    /// The place of a node that is somebody else's.
+    pub(super) hostile: Option<Place>,
     /// Three days without the node of this place.
     pub(super) outage: Option<Place>,
 }
@@ -232,6 +237,8 @@ impl Faults {
             FaultKind::Token => self.token = 10 + draw.below(300),
             FaultKind::Habits => self.habits = 20 + draw.below(300),
             FaultKind::Restless => self.restless = true,
+            // The center is what everybody trusts: with it hostile, nothing here would hold.
+            FaultKind::Hostile => self.hostile = draw.pick(&[1, 2, 3, 4, 5, 6, 7, 8]).copied(),
             FaultKind::Outage => self.outage = draw.pick(&[CENTER, 1, 2, 3, 6]).copied(),
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Script {
     pub(super) card_of: Place,
     /// The terminal's clock is two minutes behind.
     pub(super) stale: bool,
+    /// The card is in the reader since its last use.
+    pub(super) left_in: bool,
     /// The card signed something else.
     pub(super) bad_signature: bool,
     pub(super) broken: Vec<&'static str>,
@@ -100,6 +102,7 @@ pub(super) fn compose(
             _ => place,
         },
         stale: flaw == Some("request-stale"),
+        left_in: false,
         bad_signature: flaw == Some("signature-invalid"),
         broken,
     })

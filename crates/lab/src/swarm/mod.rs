@@ -9,6 +9,8 @@ pub mod check;
 pub(crate) mod country;
 pub mod faults;
 mod flaky;
+mod habits;
+mod hostile;
 pub mod kept;
 pub(crate) mod keys;
 mod load;

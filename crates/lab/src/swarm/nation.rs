@@ -4,7 +4,7 @@
 //! This is the naive model the checkers compare the tiers with. It knows nothing of queues,
 //! sequence counters at other nodes, or indexes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use law::change::{ChangeKind, ChangeNotice, ChangeReason};
 use law::code::{LocalGovernmentCode, RecordCode};
@@ -138,6 +138,13 @@ pub(super) struct Nation {
     pub(super) registers: BTreeMap<Place, Register>,
     /// Filings that are not true.
     pub(super) wrong: Vec<Wrong>,
+    /// Municipalities of a hostile node's area: nobody moves in or out.
+    pub(super) shunned: Vec<Place>,
+    /// Where what such a node says may lie aside.
+    pub(super) touched: Vec<Place>,
+    /// Strangers to a prefecture whom a hostile municipality of it may enter on its own word: the
+    /// prefecture cannot know better, the center does.
+    pub(super) intruded: BTreeSet<(usize, Place)>,
     late: Vec<Late>,
     next_code: u64,
     first_day: Date,
@@ -187,6 +194,9 @@ impl Nation {
             deeds: Vec::new(),
             registers: MUNICIPALITIES.map(|place| (place, Register::default())).into(),
             wrong: Vec::new(),
+            shunned: Vec::new(),
+            touched: Vec::new(),
+            intruded: BTreeSet::new(),
             late: Vec::new(),
             next_code: NEW_CODES_FIRST + u64::from(draw.below(1_000_000)) * 100,
             first_day: Date::parse(FIRST_DAY).map_err(|_| SwarmError::Country)?,
@@ -342,6 +352,7 @@ impl Nation {
             _ if reason == ChangeReason::Born => self.birth(place, draw)?,
             _ if !free => false,
             (ChangeKind::Entry, _) if person.leaving || person.barred.contains(&place) => false,
+            (ChangeKind::Entry, _) if self.crosses(who, place) => false,
             (ChangeKind::Entry, Some(home)) if home != place => {
                 may.change(self, who, home) && self.everything_told(who, home, may) && {
                     self.move_between(who, home, place, draw)?;
@@ -526,6 +537,9 @@ impl Nation {
         let place = *draw.pick(&MUNICIPALITIES)?;
         let entry = draw.permille(400);
         let today = self.today()?;
+        if self.is_shunned(who) || self.shunned.contains(&place) {
+            return None;
+        }
         let known = settled(self, who, place);
         let never_there = self.deeds_at(who, &[place]).is_empty();
         let person = self.persons.get_mut(who)?;
@@ -557,17 +571,6 @@ impl Nation {
         let row = FeedRow { row: 1, sequence: None, notice, former_municipality: former };
         self.wrong.push(Wrong { who, place, row, answered: false });
         Some(self.wrong.len() - 1)
-    }
-
-    /// Whether a filing that is not true lies at this place under this code.
-    pub(super) fn lies_wrong(&self, place: Place, code: &RecordCode) -> bool {
-        let here = |wrong: &&Wrong| wrong.place == place && !wrong.is_entry();
-        self.wrong.iter().filter(here).any(|wrong| wrong.row.notice.record.code == *code)
-    }
-
-    /// Whether this place entered this person on its own word.
-    pub(super) fn entered_wrongly(&self, who: usize, place: Place) -> bool {
-        self.wrong.iter().any(|wrong| (wrong.who, wrong.place) == (who, place) && wrong.is_entry())
     }
 
     /// Whether an earlier change of the same person is still to be told to this server.

@@ -7,14 +7,15 @@ use wire::{FeedBatch, FeedRow, FeedVerdict, Reply, Request};
 
 use super::check::{Asked, ViewAsked, Violation};
 use super::country::{CardKind, MUNICIPALITIES, PREFECTURES, Place, card_name_of};
+use super::habits::Trying;
 use super::keys::card_key;
-use super::load::{compose, wrong_row};
+use super::load::{Script, compose, wrong_row};
 use super::nation::{FEED_BATCH_ROWS, May, Nation, municipality};
 use super::station::Caller;
 use super::world::{Event, World};
 
 /// An operator waits a little longer than the server behind the terminal does.
-const TERMINAL_PATIENCE_MS: u64 = CALL_PATIENCE_MS * 3;
+pub(super) const TERMINAL_PATIENCE_MS: u64 = CALL_PATIENCE_MS * 3;
 
 /// How far behind the clock of a terminal is whose requests are stale (S1: 60 s are allowed).
 const STALE_MS: u64 = 120_000;
@@ -120,9 +121,17 @@ impl World {
         let places = u32::try_from(self.stations.len()).unwrap_or(1);
         let place = usize::try_from(1 + self.draws.load.below(places - 1)).unwrap_or(1);
         let draw = &mut self.draws.load;
-        let Some(script) = compose(self.country, &self.nation, place, self.agreed, draw) else {
+        let Some(mut script) = compose(self.country, &self.nation, place, self.agreed, draw) else {
             return Ok(());
         };
+        if script.card == CardKind::Good && script.card_of == place && self.is_habit() {
+            script.left_in = self.card_left_in(place);
+        }
+        self.ask(place, script, 0)
+    }
+
+    /// An operator asks.
+    pub(super) fn ask(&mut self, place: Place, script: Script, tries: u8) -> Result<(), Violation> {
         let mut request = [0_u8; 16];
         self.draws.load.fill(&mut request);
         let name = script.card.name(script.card_of);
@@ -131,8 +140,11 @@ impl World {
         let now = if script.stale { law::time::Timestamp(now.0 - STALE_MS) } else { now };
         let Some(terminal) = self.terminals.get_mut(&place) else { return Ok(()) };
         let (Ok(card), Some(key)) = (card_name_of(&name), card_key(&name)) else { return Ok(()) };
-        terminal.card_entered(now, card, law::organ::CardClass::InquiryOnly);
-        let prepared = terminal.inquiry(now, request, script.form);
+        // A card that was left in is still there.
+        if !script.left_in {
+            terminal.card_entered(now, card, law::organ::CardClass::InquiryOnly);
+        }
+        let prepared = terminal.inquiry(now, request, script.form.clone());
         let prepared = prepared.map_err(|fault| Violation::new("terminal", fault.to_string()))?;
         let mut digest = *prepared.digest();
         if let (true, [first, ..]) = (script.bad_signature, &mut digest) {
@@ -141,15 +153,24 @@ impl World {
         let Some(signature) = key.sign_digest(&digest) else { return Ok(()) };
         let message = prepared.request(&signature);
         if let Request::Inquiry(signed) = &message {
-            let (provider, broken) = (script.provider, script.broken);
+            let (provider, broken) = (script.provider, script.broken.clone());
             self.checker.asks(signed, Asked { provider, broken });
         }
         if self.overheard.len() < OVERHEARD_MAX {
             self.overheard.push((place, message.clone()));
         }
         let call = self.number();
-        self.asking.insert(call, prepared);
-        self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
+        let lawful = script.is_lawful();
+        self.asking.insert(call, (prepared, Some(Trying { place, script, tries })));
+        let again = self.is_habit().then(|| message.clone());
+        self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)?;
+        if let Some(message) = again {
+            self.press_again(place, message)?;
+        }
+        if lawful && tries == 0 && self.is_habit() {
+            self.lend_card(place)?;
+        }
+        Ok(())
     }
 
     /// A request that was seen on a terminal's line is sent again.
@@ -229,7 +250,7 @@ impl World {
             self.checker.asks_view(&signed.body, ViewAsked { who, code, broken: flaw });
         }
         let call = self.number();
-        self.asking.insert(call, prepared);
+        self.asking.insert(call, (prepared, None));
         self.send(Caller::Terminal { place, call }, place, message, TERMINAL_PATIENCE_MS)
     }
 
@@ -239,11 +260,16 @@ impl World {
         outcome: Result<Reply, CallFailure>,
     ) -> Result<(), Violation> {
         // A repeated request has nobody who waits for the answer.
-        let Some(prepared) = self.asking.remove(&call) else { return Ok(()) };
+        let Some((prepared, trying)) = self.asking.remove(&call) else { return Ok(()) };
         let digest = *prepared.digest();
         match outcome.map(|reply| prepared.accept(reply)) {
             Ok(Ok(Shown::Answered(answer))) => self.checker.shown(&digest, &answer),
-            Ok(Ok(Shown::Refused(refusal))) => self.checker.shown_refusal(&digest, &refusal),
+            Ok(Ok(Shown::Refused(refusal))) => {
+                if let Some(trying) = trying {
+                    self.goes_on(trying);
+                }
+                self.checker.shown_refusal(&digest, &refusal)
+            }
             Ok(Ok(_)) | Err(_) => Ok(()),
             Ok(Err(fault)) => Err(Violation::new("answer-binding", fault.to_string())),
         }
@@ -360,7 +386,9 @@ impl World {
             FeedVerdict::Waiting => {}
             FeedVerdict::Accepted { .. } | FeedVerdict::Duplicate => {
                 deed.acknowledged = true;
-                self.checker.accepted(place, deed)?;
+                if !self.nation.shunned.contains(&place) {
+                    self.checker.accepted(place, deed)?;
+                }
             }
         }
         if let Some(register) = self.nation.registers.get_mut(&place) {

@@ -16,6 +16,7 @@ use wire::{NodeId, RelayedNotice, ReleaseBody, Reply, Request, SignedRelease};
 use super::check::{Asking, Leaving, Violation, Way};
 use super::country::{CENTER, PREFECTURES, Place};
 use super::flaky::{Flaky, Rotten};
+use super::hostile::{is_hostile, told_to_hostile};
 use super::keys::node_key;
 use super::nation::municipality;
 use super::network::{self, Fate};
@@ -263,9 +264,13 @@ impl World {
         let (kind, node) = (request.kind(), from.node.clone());
         self.trace.line(at, format_args!("{node} to place {to}: {kind} as {ticket}"));
         station.tickets.insert(ticket, caller);
-        let way = Way { from: caller.place(), speaker: caller.speaker(), to };
-        let asking = Asking { way, ticket, now, latest: station.latest, request: &request };
-        self.checker.arrives(asking, station.store.reads(), &self.nation)?;
+        if is_hostile(caller) {
+            self.checker.hostile_arrives(to, caller.place(), &request);
+        } else {
+            let way = Way { from: caller.place(), speaker: caller.speaker(), to };
+            let asking = Asking { way, ticket, now, latest: station.latest, request: &request };
+            self.checker.arrives(asking, station.store.reads(), &self.nation)?;
+        }
         if self.options.plant == Some(Plant::OrderSwapped) {
             swap_two(&mut request);
         }
@@ -303,8 +308,12 @@ impl World {
             std::mem::swap(&mut answer.persons, &mut self.last_persons);
         }
         let (reply, bytes) = network::reply(reply)?;
-        let leaving = Leaving { place, ticket: ticket.0, reply: &reply, bytes: &bytes };
-        self.checker.leaves(leaving, station.store.reads(), &self.nation)?;
+        if is_hostile(caller) {
+            told_to_hostile(place, &reply)?;
+        } else {
+            let leaving = Leaving { place, ticket: ticket.0, reply: &reply, bytes: &bytes };
+            self.checker.leaves(leaving, station.store.reads(), &self.nation)?;
+        }
         let (at, kind, number) = (self.now_ms, reply.kind(), ticket.0);
         self.trace.line(at, format_args!("place {place} replies {kind} to {number}"));
         self.send_back(place, caller, reply);

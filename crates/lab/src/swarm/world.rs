@@ -13,6 +13,8 @@ use super::country::{
     CARD_AFFAIRS_COUNT, CENTER, Country, MUNICIPALITIES, PREFECTURES, Place, country,
 };
 use super::faults::Faults;
+use super::habits::Trying;
+use super::hostile::{area_of, touched_by};
 use super::nation::Nation;
 use super::network::Network;
 use super::plant::Plant;
@@ -98,6 +100,10 @@ pub(super) enum Event {
     Err(usize),
     /// A tier goes out for three days.
     Outage(Place),
+    /// The hostile node says something.
+    Attack,
+    /// Somebody who was refused tries on.
+    Try(Box<Trying>),
     /// A clock jumps.
     Jump,
     /// A message that was to be overtaken goes, whether or not another one went by.
@@ -112,6 +118,7 @@ pub(super) struct Draws {
     pub(super) faults: Draw,
     /// What the nodes take for entropy.
     pub(super) entropy: Draw,
+    pub(super) hostile: Draw,
 }
 
 #[derive(Debug)]
@@ -133,7 +140,7 @@ pub(super) struct World {
     pub(super) draws: Draws,
     /// Calls that no outcome has reached yet.
     pub(super) outstanding: BTreeSet<Caller>,
-    pub(super) asking: BTreeMap<u64, Prepared>,
+    pub(super) asking: BTreeMap<u64, (Prepared, Option<Trying>)>,
     pub(super) feeding: BTreeMap<u64, Vec<usize>>,
     /// Requests for a code of the pool that wait for their answer.
     pub(super) taking: BTreeSet<u64>,
@@ -171,7 +178,9 @@ impl World {
             let terminal = Terminal::new(name.map_err(|_| SwarmError::Country)?, site.organ);
             terminals.insert(place, terminal);
         }
-        let nation = Nation::new(&mut load)?;
+        let mut nation = Nation::new(&mut load)?;
+        nation.shunned = drawn.hostile.map(area_of).unwrap_or_default();
+        nation.touched = drawn.hostile.map(touched_by).unwrap_or_default();
         let mut world = Self {
             options,
             faults: drawn,
@@ -191,6 +200,7 @@ impl World {
                 load,
                 faults,
                 entropy: Draw::new(SEED_LABEL, seed, 4),
+                hostile: Draw::new(SEED_LABEL, seed, 5),
             },
             outstanding: BTreeSet::new(),
             asking: BTreeMap::new(),
@@ -221,6 +231,11 @@ impl World {
         self.at(1_500, Event::Act);
         for kind in [Event::Crash(0), Event::Part, Event::Jump] {
             self.plan_fault(kind);
+        }
+        if let Some(place) = self.faults.hostile {
+            self.checker.hostile = Some(place);
+            self.checker.unsound.extend(self.nation.shunned.iter().copied().chain([place]));
+            self.at(3_000, Event::Attack);
         }
         if let Some(place) = self.faults.outage {
             self.at(OUTAGE_AFTER_MS, Event::Outage(place));
@@ -259,8 +274,11 @@ impl World {
             } else if self.now_ms - *resting_since.get_or_insert(self.now_ms) > REST_FOR_MS {
                 let stations = &self.stations;
                 let reads = |place: Place| stations.get(place).map(|s| s.store.reads());
+                self.directories_are_the_centers()?;
                 at_rest(&mut self.checker, &self.nation, &reads)?;
-                return self.afterwards();
+                // Where a hostile node speaks of its own residents, terms and differences are its
+                // own.
+                return if self.faults.hostile.is_some() { Ok(()) } else { self.afterwards() };
             }
         }
         Err(Violation::new("comes-to-rest", self.unrest()))
@@ -304,6 +322,8 @@ impl World {
                 self.join();
                 Ok(())
             }
+            Event::Attack => self.attack(),
+            Event::Try(trying) => self.try_on(*trying),
             Event::Jump => {
                 self.jump();
                 Ok(())
@@ -341,17 +361,27 @@ impl World {
     }
 
     fn rests(&self) -> bool {
-        let told = self.nation.registers.values().all(|register| register.waiting.is_empty());
+        let heard = |place: &Place| !self.nation.shunned.contains(place);
+        let told = self.nation.registers.iter().filter(|(place, _)| heard(place));
+        let told = told.into_iter().all(|(_, register)| register.waiting.is_empty());
         let answered = self.nation.wrong.iter().all(|wrong| wrong.answered);
         told && answered
             && self.asking.is_empty()
-            && self.queues().into_iter().all(|(a, b)| self.empty(a, b))
+            && self.queues().into_iter().all(|(a, b)| self.is_hostile(a) || self.empty(a, b))
             && (CENTER..7).all(|place| self.arrived(place))
+    }
+
+    /// What this place sends is nobody's concern.
+    fn is_hostile(&self, place: Place) -> bool {
+        self.faults.hostile == Some(place) || self.nation.shunned.contains(&place)
     }
 
     /// Nobody is on the way into this place, but for those whom nobody will ever release.
     fn arrived(&self, place: Place) -> bool {
         let Some(station) = self.stations.get(place) else { return false };
+        if self.nation.touched.contains(&place) {
+            return true;
+        }
         let waiting = check::on_the_way(station.store.reads());
         waiting.is_ok_and(|codes| codes.iter().all(|code| self.nation.lies_wrong(place, code)))
     }

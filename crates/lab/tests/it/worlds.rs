@@ -87,3 +87,24 @@ fn the_kept_seeds_hold() {
         assert_eq!(outcome.violation, None, "seed {}: {}", kept.seed, kept.what);
     }
 }
+
+/// Enough seeds to meet a municipality, a prefecture and an agency that are somebody else's.
+#[test]
+fn a_hostile_node_is_told_nothing_and_changes_nobody_elses_resident() {
+    let only = Some(FaultSet::only(FaultKind::Hostile));
+    let options = Options { steps: 1_500, only, ..Options::default() };
+    for seed in 0..10 {
+        let outcome = run(seed, &options).unwrap();
+        assert_eq!(outcome.violation, None, "seed {seed}:\n{}", outcome.last.join("\n"));
+    }
+}
+
+#[test]
+fn people_press_twice_lend_cards_and_try_on() {
+    let only = Some(FaultSet::only(FaultKind::Habits));
+    let options = Options { steps: 1_500, only, ..Options::default() };
+    for seed in 0..6 {
+        let outcome = run(seed, &options).unwrap();
+        assert_eq!(outcome.violation, None, "seed {seed}:\n{}", outcome.last.join("\n"));
+    }
+}

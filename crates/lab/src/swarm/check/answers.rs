@@ -281,6 +281,10 @@ impl Checker {
         asked: &[u8; 32],
         answer: &Answer,
     ) -> Result<(), Violation> {
+        // What a hostile prefecture let out is not followed.
+        if self.lies(1) || self.lies(2) {
+            return Ok(());
+        }
         let told: Vec<String> = answer.persons.iter().map(told).collect();
         if answer.digest == *asked && self.released.get(asked) == Some(&told) {
             return Ok(());
@@ -294,6 +298,9 @@ impl Checker {
         asked: &[u8; 32],
         refusal: &Refusal,
     ) -> Result<(), Violation> {
+        if self.lies(1) || self.lies(2) {
+            return Ok(());
+        }
         let same = self.refused.contains(&(*asked, refusal.rule.clone()));
         if refusal.digest == *asked && same {
             return Ok(());

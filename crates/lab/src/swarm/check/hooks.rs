@@ -145,6 +145,25 @@ impl Checker {
         Ok(())
     }
 
+    /// A request of the hostile node itself is handed to another one: its record, if one is made,
+    /// is of an act; what it may be told is judged where it leaves.
+    pub(in super::super) fn hostile_arrives(&mut self, place: Place, from: Place, said: &Request) {
+        let asker = PLACES.get(from).map_or("", |(_, organ)| *organ).to_owned();
+        match said {
+            Request::Inquiry(signed) => {
+                self.acts.handed(place, "inquiry", hex(&digest_of(&signed.body)));
+            }
+            Request::ViewQuery(signed) => {
+                self.acts.handed(place, "view", hex(&query_digest_of(&signed.body)));
+            }
+            Request::MoveClaim(claim) => {
+                self.acts.handed(place, "claim", format!("{} {asker}", claim.code.expose()));
+                self.acts.handed(place, "refused-claim", asker);
+            }
+            _ => {}
+        }
+    }
+
     /// A step's writes and lines went into the open group.
     pub(in super::super) fn kept(
         &mut self,
@@ -228,6 +247,8 @@ impl Checker {
             Duty::Nothing => Ok(()),
             Duty::Decides(Some(handed)) => self.decided(place, handed, reply),
             Duty::Decides(None) => Ok(()),
+            // What a hostile prefecture let out is not followed, so neither is what comes of it.
+            Duty::PassesOn(_) if self.lies(1) || self.lies(2) => Ok(()),
             Duty::PassesOn(digest) => self.passed_on(place, &digest, reply),
             Duty::Shows(digest, due) => self.view_leaves(place, &digest, &due, reply, nation),
         }

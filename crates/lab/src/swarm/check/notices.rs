@@ -68,7 +68,7 @@ impl Checker {
         who: usize,
     ) -> Result<(), Violation> {
         let Some(person) = nation.persons.get(who) else { return Ok(()) };
-        if nation.entered_wrongly(who, place) {
+        if nation.entered_wrongly(who, place) || nation.is_beyond(who, place) {
             return Ok(());
         }
         let held = rows(store, &person.codes)?;

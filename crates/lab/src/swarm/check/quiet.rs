@@ -21,14 +21,17 @@ pub(in super::super) fn at_rest<'s>(
         let Some(store) = store(place) else { continue };
         for who in 0..nation.persons.len() {
             checker.person_at(place, store, nation, who)?;
-            if !nation.entered_wrongly(who, place) {
+            if !nation.entered_wrongly(who, place) && !nation.is_beyond(who, place) {
                 tier_agrees(place, store, nation, who)?;
             }
         }
-        set_aside_rightly(place, store, nation, checker.restless)?;
+        // What a hostile node said lies aside there, too.
+        if !nation.touched.contains(&place) {
+            set_aside_rightly(place, store, nation, checker.restless)?;
+        }
         Checker::queues_bounded(place, store)?;
     }
-    disclosed_once(checker, store)
+    disclosed_once(checker, nation, store)
 }
 
 /// Whether a tier at rest still holds this person as the register does.
@@ -84,6 +87,7 @@ fn tier_agrees(
 /// and by none twice; one in which the person lived before shows it as well.
 fn disclosed_once<'s>(
     checker: &Checker,
+    nation: &Nation,
     store: &dyn Fn(Place) -> Option<&'s dyn Reads>,
 ) -> Result<(), Violation> {
     let lines = checker.durable.get(&CENTER).map_or(&[][..], Vec::as_slice);
@@ -92,6 +96,10 @@ fn disclosed_once<'s>(
         let code = text.lines().find_map(|line| line.strip_prefix("resident "));
         let Some(code) = code.filter(|_| text.contains("\nkind provision\n")) else { continue };
         let Ok(code) = law::code::RecordCode::parse(code) else { continue };
+        let who = nation.persons.iter().position(|person| person.codes.contains(&code));
+        if who.is_some_and(|who| nation.is_shunned(who)) {
+            continue;
+        }
         let mut shown = Vec::new();
         for place in PREFECTURES {
             let Some(store) = store(place) else { continue };

@@ -150,6 +150,8 @@ fn had(nation: &Nation, name: &str, municipality: Place) -> bool {
     those.any(|(who, _)| {
         !nation.deeds_at(who, &[municipality]).is_empty()
             || nation.wrong.iter().any(|w| (w.who, w.place) == (who, municipality))
+            // What a hostile municipality said, its prefecture passes on: to be set aside above.
+            || nation.intruded.iter().any(|(whom, _)| *whom == who)
     })
 }
 
