@@ -13,4 +13,5 @@ mod live;
 pub mod model;
 pub mod population;
 pub mod risk;
+pub mod scenario;
 pub mod swarm;

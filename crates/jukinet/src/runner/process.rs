@@ -182,31 +182,47 @@ fn open_with_directory(
     Ok((store, directory))
 }
 
-/// The directory to begin with: the one kept, else the one that the key ceremony left.
+/// The directory to begin with: the one kept, or the configured file where that is newer. The key
+/// ceremony left the first one; a later one is how the center revokes a card or isolates a node
+/// while no command does: whoever holds the center's directory key signs it, with a higher number.
 fn first_directory(config: &NodeConfig, store: &mut NodeStore) -> Result<Directory, ProcessError> {
     let place = store_place(config)?.to_string();
     let failed = |source| ProcessError::Store { place: place.clone(), source };
     let kept =
         store.reads().directory().map_err(|error| failed(StoreError::Io(error.to_string())))?;
-    let fresh = kept.is_none();
-    let bytes = match kept {
-        Some(bytes) => bytes,
-        None => disk::read(&config.directory, DIRECTORY_FILE_BYTES_MAX)?,
-    };
     let unsigned = || ProcessError::Directory { path: config.directory.clone() };
-    let signed = SignedDirectory::decode(&bytes).map_err(|_| unsigned())?;
-    let message = SignedDirectory::signing_bytes(&signed.body);
     let key = &config.center.directory_key;
-    if !token::verify::p256(key, &message, &signed.signature) {
-        return Err(unsigned());
-    }
-    let directory = Directory::decode(&signed.body).map_err(|_| unsigned())?;
-    if fresh {
-        let mut dice = dice::fill;
-        store.apply(&[Write::PutDirectory(bytes)], &[], &mut dice).map_err(failed)?;
-        store.commit().map_err(failed)?;
-    }
+    let kept = match kept {
+        Some(bytes) => Some(signed_directory(key, &bytes).ok_or_else(unsigned)?),
+        None => None,
+    };
+    let filed = disk::read(&config.directory, DIRECTORY_FILE_BYTES_MAX);
+    let (directory, bytes) = match kept {
+        // What is kept counts, whatever became of the file, unless the file goes on from it.
+        Some(kept) => {
+            let newer = filed.ok().and_then(|bytes| Some((signed_directory(key, &bytes)?, bytes)));
+            match newer.filter(|(directory, _)| directory.serial > kept.serial) {
+                Some(newer) => newer,
+                None => return Ok(kept),
+            }
+        }
+        None => {
+            let bytes = filed?;
+            (signed_directory(key, &bytes).ok_or_else(unsigned)?, bytes)
+        }
+    };
+    let mut dice = dice::fill;
+    store.apply(&[Write::PutDirectory(bytes)], &[], &mut dice).map_err(failed)?;
+    store.commit().map_err(failed)?;
     Ok(directory)
+}
+
+/// A directory that the center's key signed.
+fn signed_directory(key: &[u8; 65], bytes: &[u8]) -> Option<Directory> {
+    let signed = SignedDirectory::decode(bytes).ok()?;
+    let message = SignedDirectory::signing_bytes(&signed.body);
+    token::verify::p256(key, &message, &signed.signature)
+        .then(|| Directory::decode(&signed.body).ok())?
 }
 
 /// How to make this role's machine from what is durable.

@@ -19,6 +19,7 @@ mod config;
 mod country;
 mod crash;
 mod demo;
+mod directory;
 mod files;
 mod firewall;
 mod gateway;

@@ -9,6 +9,7 @@ mod lives;
 mod moves;
 mod population;
 mod risk;
+mod scenario;
 mod swarm;
 mod watch;
 
@@ -38,6 +39,8 @@ enum Command {
     Crash(crash::Arguments),
     /// Whether record codes betray anything: statistics over millions of draws.
     Codes(codes::Arguments),
+    /// Scripts of people and events, played on real processes.
+    Scenario(scenario::Arguments),
     /// Benchmarks of the running system, every answer checked.
     Bench(bench::Arguments),
 }
@@ -57,6 +60,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Moves(arguments) => moves::run(arguments),
         Command::Crash(arguments) => crash::run(arguments),
         Command::Codes(arguments) => codes::run(arguments),
+        Command::Scenario(arguments) => scenario::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
 }

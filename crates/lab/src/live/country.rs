@@ -63,6 +63,17 @@ fn summary(dir: &Path) -> Result<Value, LiveError> {
     serde_json::from_str(&text).map_err(|error| LiveError::content(&path, error.to_string()))
 }
 
+/// Running processes by node, as the country in `dir` wrote them down.
+pub(crate) fn processes(dir: &Path) -> Result<Vec<(String, u32)>, LiveError> {
+    let summary = summary(dir)?;
+    let nodes = summary.get("nodes").and_then(Value::as_array);
+    let one = |node: &Value| {
+        let pid = node.get("pid").and_then(Value::as_u64)?;
+        Some((node.get("node")?.as_str()?.to_owned(), u32::try_from(pid).ok()?))
+    };
+    Ok(nodes.into_iter().flatten().filter_map(one).collect())
+}
+
 /// The terminals of a country that was prepared or raised in `dir`.
 pub(crate) fn terminals(dir: &Path) -> Result<Vec<TerminalFiles>, LiveError> {
     Ok(terminals_of(&summary(dir)?))

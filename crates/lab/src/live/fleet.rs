@@ -387,6 +387,13 @@ impl Fleet {
         }
     }
 
+    /// Sends a signal to a running node: it stands still, goes on, or ends.
+    pub(crate) fn signal(&self, node: &str, which: Signal) {
+        if let Some(child) = self.running.get(node) {
+            signal(child, which);
+        }
+    }
+
     /// Ends every node in its own time; the names of those that did not end well.
     pub(crate) fn stop_all(&mut self) -> Vec<String> {
         self.detach();

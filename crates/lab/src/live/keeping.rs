@@ -11,7 +11,7 @@ use ledger::{Entry, EntryKind, LedgerFiles};
 use node::ports::{Counter, Reads, Store as _};
 use store::{FsckReport, KeyError, KeySource, SqliteStore};
 use token::{KeyName, Token, TokenError};
-use wire::NodeId;
+use wire::{Directory, NodeId, SignedDirectory};
 use zeroize::Zeroizing;
 
 use super::country::Country;
@@ -113,6 +113,34 @@ impl Keeping {
     /// Checks everything the store holds.
     pub(crate) fn check(&self) -> Result<FsckReport, LiveError> {
         self.store.fsck().map_err(|error| fault(&self.node, &error))
+    }
+
+    /// Residents it holds as current.
+    pub(crate) fn residents(&self) -> Result<u64, LiveError> {
+        self.reads().residents_count().map_err(|error| fault(&self.node, &error))
+    }
+
+    /// The directory it has, as it verified it.
+    pub(crate) fn directory(&self) -> Option<Directory> {
+        let kept = self.reads().directory().ok().flatten()?;
+        Directory::decode(&SignedDirectory::decode(&kept).ok()?.body).ok()
+    }
+
+    /// Every entry, in order.
+    pub(crate) fn every_entry(&self) -> Result<Vec<Entry>, LiveError> {
+        let mut all = Vec::new();
+        loop {
+            let read = self.reads().entries_from(all.len() as u64, ENTRIES_PER_READ_COUNT);
+            let entries = read.map_err(|error| fault(&self.node, &error))?;
+            if entries.is_empty() {
+                return Ok(all);
+            }
+            let parse =
+                |entry: &[u8]| Entry::parse(entry).map_err(|error| fault(&self.node, &error));
+            for open in &entries {
+                all.push(parse(&open.entry)?);
+            }
+        }
     }
 
     /// How many changes the entries of this kind count together.

@@ -10,6 +10,7 @@ pub(crate) mod calibration;
 pub(crate) mod clock;
 pub(crate) mod confine;
 pub(crate) mod country;
+pub(crate) mod decree;
 pub(crate) mod dice;
 pub(crate) mod files;
 pub(crate) mod fleet;
@@ -21,6 +22,7 @@ pub(crate) mod machine;
 pub(crate) mod operator;
 pub(crate) mod place;
 pub(crate) mod postgres;
+pub(crate) mod tool;
 pub(crate) mod vault;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! An operator at a terminal: a card logged in, inquiries signed by it, replies taken only if they
 //! belong to what was asked. Uses the same terminal machine as the shipped desk.
 
+use std::path::Path;
+
 use law::code::RecordCode;
 use law::query::QueryDraft;
 use node::terminal::{InquiryForm, Prepared, Terminal};
@@ -38,16 +40,25 @@ pub(crate) struct Signed {
 impl Operator {
     /// Opens the terminal, puts its ordinary operator's card in, logs it in.
     pub(crate) fn log_in(files: &TerminalFiles) -> Result<Self, LiveError> {
+        Self::with_card(files, &files.card, &files.pin)
+    }
+
+    /// The same with another card in the reader.
+    pub(crate) fn with_card(
+        files: &TerminalFiles,
+        card_file: &Path,
+        pin_file: &Path,
+    ) -> Result<Self, LiveError> {
         let place = place::terminal(&files.config)?;
-        let image = std::fs::read(&files.card).map_err(LiveError::file(&files.card))?;
+        let image = std::fs::read(card_file).map_err(LiveError::file(card_file))?;
         let card = OperatorCard::from_image(&image)
-            .map_err(|fault| LiveError::content(&files.card, fault.to_string()))?;
+            .map_err(|fault| LiveError::content(card_file, fault.to_string()))?;
         // A copy of the card, whose PIN is right: its memory does not change.
         let mut card: Card = ImagePort::new(card, dice::fill, |_| Ok(()));
         let identity = TerminalIdentity::new(place.certificate, place.token)
             .map_err(|fault| LiveError::content(&files.config, fault.to_string()))?;
         let card_issuer_key = place.card_issuer_key;
-        let pin = place::pin(&files.pin)?;
+        let pin = place::pin(pin_file)?;
         let session = enter(&mut card, &identity, card_issuer_key, &pin)?;
         let mut terminal = Terminal::new(place.node, place.organ);
         terminal.card_entered(clock::now(), session.card.clone(), session.class);
@@ -59,8 +70,18 @@ impl Operator {
     /// Prepares an inquiry and has the card sign it.
     pub(crate) fn sign(&mut self, query: QueryDraft) -> Result<Signed, LiveError> {
         let case_number = "bench-1".to_owned();
-        let form = InquiryForm { affair: self.affair.clone(), case_number, query };
+        self.sign_form(InquiryForm { affair: self.affair.clone(), case_number, query })
+    }
+
+    /// Prepares an inquiry as it was filled in and has the card sign it.
+    pub(crate) fn sign_form(&mut self, form: InquiryForm) -> Result<Signed, LiveError> {
         let prepared = self.terminal.inquiry(clock::now(), dice::array(), form)?;
+        self.signed(prepared)
+    }
+
+    /// Prepares a look at the state of the network and has the card sign it.
+    pub(crate) fn sign_status(&mut self) -> Result<Signed, LiveError> {
+        let prepared = self.terminal.query(clock::now(), dice::array(), Purpose::NetworkStatus)?;
         self.signed(prepared)
     }
 

@@ -90,6 +90,22 @@ fn retention_path(token: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// Where a node looks for the directory to begin with.
+pub(crate) fn directory_file(file: &Path) -> Result<PathBuf, LiveError> {
+    Config::read(file)?.path("directory")
+}
+
+/// Where a node listens.
+pub(crate) fn listens(file: &Path) -> Result<SocketAddr, LiveError> {
+    Config::read(file)?.address("listen")
+}
+
+/// The organ that a node or terminal belongs to, if it belongs to one.
+pub(crate) fn organ(file: &Path) -> Result<Option<Organ>, LiveError> {
+    let config = Config::read(file)?;
+    Ok(config.text("organ").ok().and_then(|text| Organ::parse(text).ok()))
+}
+
 struct Config {
     file: PathBuf,
     table: toml::Table,

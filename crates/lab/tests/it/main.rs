@@ -17,6 +17,8 @@ mod risk;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]
+mod scenario;
+#[cfg(test)]
 mod swarm;
 #[cfg(test)]
 mod worlds;

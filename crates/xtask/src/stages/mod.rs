@@ -28,6 +28,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("swarm", "the simulated country under fresh seeds", chores::swarm),
     ("crash", "a day in which processes are killed at their writes and sends", chores::crash),
     ("scale", "a center loaded at once, a small nation through a peak day", chores::scale),
+    ("scenarios", "scripts of people and events, played on real processes", chores::scenarios),
     ("demo", "a country on loopback holds every check of its story", chores::demo),
 ];
 

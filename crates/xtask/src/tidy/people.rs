@@ -102,6 +102,7 @@ const EXPOSE: Power = Power {
         ("crates/lab/src/swarm/", "the simulator's oracle over invented residents"),
         ("crates/lab/src/bench/", "questions about invented residents"),
         ("crates/lab/src/crash/", "a day of invented residents"),
+        ("crates/lab/src/scenario/", "scripts about invented residents"),
     ],
 };
 
