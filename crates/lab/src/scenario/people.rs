@@ -153,24 +153,7 @@ impl std::fmt::Debug for People {
 impl People {
     /// From a residents' CSV, in an order drawn from the seed.
     pub(crate) fn parse(text: &str, seed: u64) -> Result<Self, PeopleError> {
-        let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
-        let mut all = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(|_| PeopleError::NotOurs)?;
-            let cell = |at: usize| record.get(at).unwrap_or_default().to_owned();
-            let person = Person {
-                code: cell(0),
-                former_code: None,
-                family: cell(1),
-                given: cell(2),
-                kana: format!("{}\u{3000}{}", cell(3), cell(4)),
-                sex: cell(5).parse().map_err(|_| PeopleError::NotOurs)?,
-                birth: cell(6),
-                municipality: cell(7),
-                address: cell(8),
-            };
-            all.push((person, cell(11).is_empty() && cell(12).is_empty()));
-        }
+        let all = rows(text)?;
         let mut draw = Draw::new(SEED_LABEL, seed, 1);
         let crowd = crowd(&all);
         let mut by_municipality: BTreeMap<String, Vec<Person>> = BTreeMap::new();
@@ -218,6 +201,29 @@ impl People {
     }
 }
 
+/// Everybody in a residents' CSV, and whether without nationality and alternative name.
+fn rows(text: &str) -> Result<Vec<(Person, bool)>, PeopleError> {
+    let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
+    let mut all = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|_| PeopleError::NotOurs)?;
+        let cell = |at: usize| record.get(at).unwrap_or_default().to_owned();
+        let person = Person {
+            code: cell(0),
+            former_code: None,
+            family: cell(1),
+            given: cell(2),
+            kana: format!("{}\u{3000}{}", cell(3), cell(4)),
+            sex: cell(5).parse().map_err(|_| PeopleError::NotOurs)?,
+            birth: cell(6),
+            municipality: cell(7),
+            address: cell(8),
+        };
+        all.push((person, cell(11).is_empty() && cell(12).is_empty()));
+    }
+    Ok(all)
+}
+
 /// Those whom name and date of birth single out, and whom every kind of query can name.
 fn alone(all: Vec<(Person, bool)>) -> Vec<Person> {
     let plain = |person: &Person| format!("{}{}{}", person.family, person.given, person.birth);
@@ -239,8 +245,8 @@ fn alone(all: Vec<(Person, bool)>) -> Vec<Person> {
 
 /// One in `one_of` of a residents' CSV, and of one crowded address one more than may be provided.
 pub(crate) fn thinned(text: &str, one_of: usize) -> Result<String, PeopleError> {
-    let people = People::parse(text, 0)?;
-    let wanted = people.crowd.iter().take(PROVISION_PERSONS_MAX + 1);
+    let crowd = crowd(&rows(text)?);
+    let wanted = crowd.iter().take(PROVISION_PERSONS_MAX + 1);
     let wanted: BTreeSet<&str> = wanted.map(|person| person.code.as_str()).collect();
     let mut thin = String::new();
     for (at, line) in text.lines().enumerate() {
@@ -266,17 +272,23 @@ fn crowd(all: &[(Person, bool)]) -> Vec<Person> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::population;
 
-    fn people(seed: u64) -> People {
+    /// Made once: most of the time of these tests.
+    static RESIDENTS: LazyLock<String> = LazyLock::new(|| {
         let mut text = Vec::new();
         let municipalities = ["132152", "202029"].map(str::to_owned).to_vec();
         let options = population::Options { residents: 20_000, seed: 7, municipalities };
         population::generate(&options, &mut text, &mut |_| {}).unwrap();
-        let text = thinned(&String::from_utf8(text).unwrap(), 16).unwrap();
-        assert!((1_250..1_350).contains(&text.lines().count()));
-        People::parse(&text, seed).unwrap()
+        thinned(&String::from_utf8(text).unwrap(), 16).unwrap()
+    });
+
+    fn people(seed: u64) -> People {
+        assert!((1_250..1_350).contains(&RESIDENTS.lines().count()));
+        People::parse(&RESIDENTS, seed).unwrap()
     }
 
     #[test]

@@ -15,9 +15,9 @@ mod population;
 #[cfg(test)]
 mod risk;
 #[cfg(test)]
-mod stream;
-#[cfg(test)]
 mod scenario;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod swarm;
 #[cfg(test)]
