@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use law::code::RecordCode;
 use law::time::Timestamp;
 use ledger::entry::EntryKind;
-use wire::{Arrival, MoveClaim, RelayedNotice, Reply, SignedRelease};
+use wire::{Arrival, Departure, MoveClaim, RelayedNotice, ReleaseBody, Reply, SignedRelease};
 
 use super::Municipality;
+use super::departures::departure;
 use crate::machine::{CallFailure, CallId};
 use crate::member::CALL_LOST_MS;
 use crate::outbox::Outbox;
@@ -55,6 +56,23 @@ pub(super) fn waiting(reads: &dyn Reads, code: &RecordCode) -> Looked<Option<Arr
 
 fn unreadable() -> ReadError {
     ReadError::Store("an arrival cannot be read".to_owned())
+}
+
+/// Where the word is kept by which a resident came in from a municipality.
+fn counted_key(word: &ReleaseBody) -> Vec<u8> {
+    [Space::about(&word.code).as_slice(), word.from.as_str().as_bytes()].concat()
+}
+
+/// The resident came in by this very word and was let go back there since: what lets her come again
+/// is another word. The former municipality repeats its old one until it has heard of our own, and
+/// by it she would stand here while she is entered there.
+fn counted_before(word: &ReleaseBody, reads: &dyn Reads) -> Looked<bool> {
+    if departure(reads, &word.code)?.is_none_or(|since| since.to != word.from) {
+        return Ok(false);
+    }
+    let Some(kept) = reads.fact(Space::Departure, &counted_key(word))? else { return Ok(false) };
+    let counted = Departure::decode(&kept).map_err(|_| unreadable())?;
+    Ok(counted.released_at == word.released_at)
 }
 
 impl Arrivals {
@@ -174,11 +192,12 @@ impl Municipality {
         out: &mut Outbox,
     ) -> Looked<bool> {
         let Some(arrival) = waiting(reads, code)? else { return Ok(true) };
-        let lets_go = release_by(&self.member, release).is_some_and(|body| {
+        let lets_go = release_by(&self.member, release).filter(|body| {
             body.code == *code && body.to == self.code && body.from == arrival.former
         });
+        let Some(word) = lets_go else { return Ok(false) };
         // A queue in dispute must not be numbered on: the arrival is kept and asked about again.
-        if !lets_go || self.notices.is_disputed() {
+        if self.notices.is_disputed() || counted_before(&word, reads)? {
             return Ok(false);
         }
         let mut staged = Outbox::new();
@@ -198,6 +217,9 @@ impl Municipality {
         staged.write(Write::DropFact { space: Space::Arrival, key: key.clone() });
         // Whoever comes back is no longer on the way to where we let them go.
         staged.write(Write::DropFact { space: Space::Departure, key });
+        let counted = Departure { to: word.from, released_at: word.released_at, confirmed: true };
+        let value = counted.encode().map_err(|_| unreadable())?;
+        staged.write(Write::PutFact { space: Space::Departure, key: counted_key(&word), value });
         out.absorb(staged);
         let entry = self.member.entry(EntryKind::ResidentArrived, now);
         let entry = entry.asker(format!("municipality:{}", arrival.former.as_str()));

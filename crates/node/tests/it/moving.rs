@@ -256,6 +256,39 @@ fn a_release_signed_after_the_resident_came_back_is_not_given() {
     assert!(matches!(replies[..], [Reply::Unavailable { .. }]), "{replies:?}");
 }
 
+/// Kunitachi let the resident come to Mitaka, which let go back to Kunitachi; Kunitachi has not heard
+/// of that, and repeats its old word when Mitaka claims once more: nobody comes in by it again.
+#[test]
+fn a_word_that_counted_before_brings_nobody_in_again() {
+    let mut world = in_kunitachi();
+    moves_out(&mut world);
+    assert_eq!(moves_in(&mut world, MITAKA), "waiting");
+    world.run(20);
+    assert_eq!(view(&mut world), ["gone", "-", MITAKA, MITAKA]);
+    let out = says(MITAKA, ChangeReason::MovedOut, "2026-05-08");
+    assert_eq!(file(&mut world, MITAKA, out, None), "accepted");
+    // Mitaka gives its word to Kunitachi, where it does not arrive.
+    world.fate = Box::new(|from, call| match call.request.kind() {
+        MessageKind::MoveClaim if from.as_str() == "municipality-132152" => Fate::ReplyLost,
+        _ => Fate::Arrives,
+    });
+    let back = says(KUNITACHI, ChangeReason::MovedIn, "2026-05-09");
+    assert_eq!(file(&mut world, KUNITACHI, back, Some(MITAKA)), "waiting");
+    world.run(5);
+    let again = says(MITAKA, ChangeReason::MovedIn, "2026-05-12");
+    assert_eq!(file(&mut world, MITAKA, again, Some(KUNITACHI)), "waiting");
+    world.run(20);
+    assert_eq!(view(&mut world), ["gone", "-", "gone", "gone"], "on the way to Kunitachi");
+    world.fate = Box::new(|_, _| Fate::Arrives);
+    world.run(400);
+    assert_eq!(view(&mut world), [KUNITACHI, "-", "gone", KUNITACHI]);
+    // From there the way is the ordinary one.
+    let out = says(KUNITACHI, ChangeReason::MovedOut, "2026-05-11");
+    assert_eq!(file(&mut world, KUNITACHI, out, None), "accepted");
+    world.run(800);
+    assert_eq!(view(&mut world), ["gone", "-", MITAKA, MITAKA]);
+}
+
 #[test]
 fn rows_about_a_move_that_cannot_be_are_named() {
     let mut world = in_kunitachi();

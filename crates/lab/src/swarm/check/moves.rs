@@ -58,6 +58,10 @@ impl Checker {
         match kept.map(|bytes| Departure::decode(&bytes)) {
             Some(Ok(departure)) if departure.to == body.to => Ok(()),
             Some(Ok(_)) => wrong("released to two municipalities"),
+            // Came back within the group in which the word was given: nobody is gone any more.
+            None if store.resident(&body.code).map_err(unreadable)?.is_some_and(|h| !h.removed) => {
+                Ok(())
+            }
             _ => wrong("released, and not recorded to whom"),
         }
     }
