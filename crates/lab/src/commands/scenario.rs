@@ -195,7 +195,8 @@ fn tell(out: &mut dyn Write, told: &Told) -> io::Result<()> {
         writeln!(out, "  {mark} {}  [{} ms]\n      {}", step.text, step.milliseconds, step.seen)?;
     }
     if told.standing == Standing::TagIsOld {
-        writeln!(out, "  ✗ everything held: take the mark @not-yet{open} away")?;
+        let mark = told.open.unwrap_or_default();
+        writeln!(out, "  ✗ everything held: take the mark @not-yet:{mark} away")?;
     }
     Ok(())
 }

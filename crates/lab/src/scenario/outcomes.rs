@@ -116,16 +116,13 @@ pub(super) fn each_right(stage: &mut Stage<'_>, _: &Slots) -> Done {
     let mut crossed = 0;
     let mut right = 0;
     for asked in all {
-        match &asked.came {
-            Ok(Outcome::Answered(answer)) => {
-                let fits = |told| asked.about.is_told_by(told);
-                if answer.persons.len() == 1 && answer.persons.iter().all(fits) {
-                    right += 1;
-                } else {
-                    crossed += 1;
-                }
+        if let Ok(Outcome::Answered(answer)) = &asked.came {
+            let fits = |told| asked.about.is_told_by(told);
+            if answer.persons.len() == 1 && answer.persons.iter().all(fits) {
+                right += 1;
+            } else {
+                crossed += 1;
             }
-            _ => {}
         }
     }
     if crossed == 0 && right > 0 {
