@@ -122,6 +122,11 @@ impl FaultSet {
     }
 
     #[must_use]
+    pub const fn with_all(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    #[must_use]
     pub const fn only(kind: FaultKind) -> Self {
         Self(kind.bit())
     }

@@ -107,6 +107,12 @@ impl Options {
     /// The faults of the world of this seed.
     fn faults(&self, seed: u64) -> Faults {
         let mut faults = Faults::draw(seed, self.only, self.without);
+        // Not both unless asked for: see docs/swarm.md, outside.
+        let outage = self.outage.is_some() || faults.outage.is_some();
+        if outage && self.only.is_none() {
+            let restless = FaultSet::only(FaultKind::Restless);
+            faults = Faults::draw(seed, None, restless.with_all(self.without));
+        }
         if self.restless {
             faults.kinds = faults.kinds.with(FaultKind::Restless);
             faults.restless = true;
