@@ -80,7 +80,9 @@ fn every_planted_fault_is_found() {
             Plant::NoticeTwice => &["notice-exactly-once"],
             Plant::AnswerBeforeCommit => &["record-before-answer"],
             Plant::OrderSwapped => &["notice-order", "notice-exactly-once"],
-            Plant::AcknowledgeBeforeCommit => &["machine-stopped", "comes-to-rest", "notice-order"],
+            Plant::AcknowledgeBeforeCommit => {
+                &["machine-stopped", "comes-to-rest", "notice-order", "record-before-answer"]
+            }
             Plant::LyingDisk => &["durable-record"],
             Plant::OtherAnswer => &["scan"],
             Plant::CardOverreach => &["permit"],
