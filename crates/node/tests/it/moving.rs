@@ -257,7 +257,8 @@ fn a_release_signed_after_the_resident_came_back_is_not_given() {
 }
 
 /// Kunitachi let the resident come to Mitaka, which let go back to Kunitachi; Kunitachi has not
-/// heard of that, and repeats its old word when Mitaka claims once more: nobody comes in by it again.
+/// heard of that, and repeats its old word when Mitaka claims once more: nobody comes in by it
+/// again.
 #[test]
 fn a_word_that_counted_before_brings_nobody_in_again() {
     let mut world = in_kunitachi();
