@@ -107,6 +107,15 @@ pub(crate) fn rss_mib(process: u32) -> Option<f64> {
     Some((f64::from(kib) / 1024.0 * 10.0).round() / 10.0)
 }
 
+/// The memory a process holds now with its share of what others hold too, in MiB: the program's own
+/// pages lie in memory once, however many processes run it.
+pub(crate) fn pss_mib(process: u32) -> Option<f64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
+    let kib: u32 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((f64::from(kib) / 1024.0 * 10.0).round() / 10.0)
+}
+
 /// Memory that could be taken now without pushing others out.
 pub(crate) fn available_bytes() -> Option<u64> {
     let memory = std::fs::read_to_string("/proc/meminfo").ok()?;

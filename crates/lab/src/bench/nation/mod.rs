@@ -60,8 +60,8 @@ const MIX: [Way; 10] = [
 const QUESTIONS_COUNT_MAX: u64 = 1_000;
 /// Operators of the agency who ask along the day.
 const OPERATORS_COUNT: usize = 4;
-/// How long the processes idle before the day, to know what they use by themselves.
-const IDLE: Duration = Duration::from_secs(4);
+/// How long the processes idle after the day, to know what they use by themselves.
+const IDLE: Duration = Duration::from_secs(10);
 /// How long a cut line stays cut.
 const CUT: Duration = Duration::from_secs(2);
 /// Beyond the end of the day: until everything is acknowledged, and until everything is settled.
@@ -318,9 +318,6 @@ impl Live<'_> {
         let files = terminals(dir)?.into_iter().find(|terminal| terminal.place == AGENCY);
         let files =
             files.ok_or_else(|| BenchError::Void("the agency has no terminal".to_owned()))?;
-        let idle = Toll::begin(fleet);
-        std::thread::sleep(IDLE);
-        let idle_cpu_per_second = idle.cpu_seconds(fleet) / IDLE.as_secs_f64();
         let mut toll = Toll::begin(fleet);
         (self.say)("the day begins …");
         let begin = clock::monotonic();
@@ -341,6 +338,10 @@ impl Live<'_> {
         }
         let settle_seconds = ended.elapsed().as_secs_f64();
         let kinds = toll.by_kind(fleet);
+        // Not before the day: a process that was just started still fills what it compares.
+        let idle = Toll::begin(fleet);
+        std::thread::sleep(IDLE);
+        let idle_cpu_per_second = idle.cpu_seconds(fleet) / IDLE.as_secs_f64();
         let ill = fleet.stop_all();
         drop(stores);
         (self.say)("checking every store and every ledger …");

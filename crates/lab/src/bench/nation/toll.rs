@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::BenchError;
 use crate::live::fleet::Fleet;
-use crate::live::machine::{cpu_seconds, peak_mib};
+use crate::live::machine::{cpu_seconds, peak_mib, pss_mib};
 
 /// One kind of process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,8 +14,10 @@ pub(super) struct Kind {
     pub(super) cpu_seconds: f64,
     /// The most that one of them held.
     pub(super) peak_mib: f64,
-    /// The peaks of all together.
+    /// The peaks of all together; what they share is counted in each.
     pub(super) peaks_mib: f64,
+    /// What all hold at the end; what they share is counted once.
+    pub(super) own_mib: f64,
 }
 
 /// What was used since it was begun.
@@ -65,6 +67,7 @@ impl Toll {
             kind.cpu_seconds += self.used(pid);
             kind.peak_mib = kind.peak_mib.max(peak);
             kind.peaks_mib += peak;
+            kind.own_mib += pss_mib(pid).unwrap_or(peak);
         }
         kinds
     }
