@@ -4,6 +4,7 @@ use super::Model;
 use super::evaluate::{Axis, Report, Setting};
 use super::incidents::{Country, Difficulty, Incident, Place, Threat};
 use super::measures::Status;
+use super::tornado::{Quantity, Swing};
 use super::uses::Scope;
 use crate::chart::{Blade, Caption, Stack, Value, grouped, stacked, tornado};
 
@@ -16,8 +17,10 @@ pub fn draw(model: &Model, report: &Report) -> Vec<(&'static str, String)> {
         ("stages-public.svg", stages(report, Scope::Public)),
         ("stages-private.svg", stages(report, Scope::Private)),
         ("countermeasures.svg", countermeasures(model, report)),
-        ("tornado-public.svg", swings(report, Scope::Public)),
-        ("tornado-private.svg", swings(report, Scope::Private)),
+        ("tornado-factor.svg", swings(report, Quantity::Factor)),
+        ("tornado-left.svg", swings(report, Quantity::LeftPublic)),
+        ("tornado-public.svg", swings(report, Quantity::ExposurePublic)),
+        ("tornado-private.svg", swings(report, Quantity::ExposurePrivate)),
     ]
 }
 
@@ -79,8 +82,9 @@ fn areas(report: &Report) -> String {
         .collect();
     let caption = Caption {
         title: "Exposure of an average life by area of use",
-        description: "Private use multiplies the exposure; what is built acts on the public part.",
-        unit: "exposure (weighted uses in a life)",
+        description: "Private use adds exposure, how much hangs on whose places count; what is \
+            built acts on the public part.",
+        unit: "exposure (weighted uses in a life), places of two countries",
     };
     stacked(caption, &[Stack { heading: String::new(), series, bars }])
 }
@@ -120,7 +124,7 @@ fn stages(report: &Report, scope: Scope) -> String {
              do not reach companies and universities.",
         ),
     };
-    let unit = "exposure (weighted uses in the stage); lines: 95 of 100 redraws of the incidents";
+    let unit = "exposure (weighted uses in the stage); lines: the smallness of the tables only";
     grouped(Caption { title, description, unit }, &series, &groups)
 }
 
@@ -174,19 +178,31 @@ fn shortened(name: &str, mark: &str) -> String {
     format!("{}…{mark}", short.trim_end().trim_end_matches(','))
 }
 
-fn swings(report: &Report, scope: Scope) -> String {
-    let own = report.swings.iter().filter(|swing| swing.scope == scope);
-    let blades: Vec<Blade> = own
-        .map(|swing| Blade { name: swing.assumption.clone(), low: swing.low, high: swing.high })
-        .collect();
-    let title = match scope {
-        Scope::Public => "Which assumption moves the public exposure most",
-        Scope::Private => "Which assumption moves the exposure with private use most",
+fn swings(report: &Report, quantity: Quantity) -> String {
+    let Some(own) = report.tornados.iter().find(|own| own.quantity == quantity) else {
+        return String::new();
     };
-    let caption = Caption {
-        title,
-        description: "Each assumption at its low and its high end, one at a time.",
-        unit: "exposure of an average life with today's countermeasures",
+    let blade =
+        |swing: &Swing| Blade { name: swing.assumption.clone(), low: swing.low, high: swing.high };
+    let blades: Vec<Blade> = own.swings.iter().map(blade).collect();
+    let (title, unit) = match quantity {
+        Quantity::Factor => (
+            "Which assumption moves the factor of private use most",
+            "exposure with private use over exposure without it",
+        ),
+        Quantity::LeftPublic | Quantity::LeftPrivate => (
+            "Which assumption moves what today's countermeasures leave most",
+            "percent of the exposure that is left",
+        ),
+        Quantity::ExposurePublic => (
+            "Which assumption moves the public exposure most",
+            "exposure of an average life with today's countermeasures",
+        ),
+        Quantity::ExposurePrivate => (
+            "Which assumption moves the exposure with private use most",
+            "exposure of an average life with today's countermeasures",
+        ),
     };
-    tornado(caption, report.total(scope, Setting::Today), &blades)
+    let description = "Each assumption at its low and its high end, one at a time.";
+    tornado(Caption { title, description, unit }, own.assumed, &blades)
 }

@@ -6,15 +6,15 @@
 
 use serde::Serialize;
 
-use super::incidents::{Difficulty, Incident, Place};
+use super::incidents::{Country, Difficulty, Incident, Place};
 use super::life::Tally;
 use super::measures::{On, Strength, left};
 use super::uses::{Area, Scope, Stage, Use};
 use super::weights::{Cell, Shape, again, weigh};
-use super::{Model, RiskError, stated, tornado};
+use super::{Model, RiskError, choices, stated, tornado};
 
 /// Drawn again so often for the intervals; their ends move by less than a digit shown.
-const ROUNDS_COUNT: u32 = 1_000;
+pub(super) const ROUNDS_COUNT: u32 = 1_000;
 
 /// What is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,7 +59,8 @@ pub enum Axis {
     Class,
 }
 
-/// Exposure of an average life, and the interval of 95 in 100 over incidents drawn again.
+/// Exposure of an average life, and where 95 in 100 redraws of the incidents lie: the smallness of
+/// the tables only.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
     pub axis: Axis,
@@ -89,22 +90,6 @@ impl Outcome {
     }
 }
 
-/// One total as a share of another, redrawn together: what the rows say about both cancels out.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Ratio {
-    pub value: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-/// The share of a scope's exposure that a setting leaves.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Left {
-    pub scope: Scope,
-    pub setting: Setting,
-    pub share: Ratio,
-}
-
 /// What one countermeasure does to the total.
 #[derive(Clone, Debug, Serialize)]
 pub struct Alone {
@@ -127,11 +112,9 @@ pub struct Report {
     /// Uses of an average life in each stage: public, and private.
     pub uses: Vec<[f64; 2]>,
     pub outcomes: Vec<Outcome>,
-    pub left: Vec<Left>,
-    /// Exposure with private use over exposure without it, no countermeasure on.
-    pub private_use: Ratio,
+    pub choices: Vec<choices::Choice>,
     pub alone: Vec<Alone>,
-    pub swings: Vec<tornado::Swing>,
+    pub tornados: Vec<tornado::Tornado>,
 }
 
 impl Report {
@@ -163,6 +146,24 @@ impl<'m> Usage<'m> {
         self.0.iter().filter(move |(one, _)| scope.includes(one.scope))
     }
 
+    /// Uses at each place in a scope.
+    pub(super) fn at_places(&self, scope: Scope) -> [(Place, f64); Place::ALL.len()] {
+        Place::ALL.map(|place| {
+            let here = self.within(scope).filter(|(one, _)| one.place == place);
+            (place, here.flat_map(|(_, stages)| stages).sum())
+        })
+    }
+
+    /// Each place used once in a life, spread as its uses are: shares of incidents alone.
+    fn once(mut self) -> Self {
+        let places = self.at_places(Scope::Private);
+        for (one, stages) in &mut self.0 {
+            let uses = at(&places, one.place);
+            stages.iter_mut().for_each(|amount| *amount /= uses);
+        }
+        self
+    }
+
     /// Public and private uses in each stage.
     fn by_stage(&self) -> Vec<[f64; 2]> {
         let mut sums = vec![[0.0; 2]; Stage::ALL.len()];
@@ -173,6 +174,17 @@ impl<'m> Usage<'m> {
         }
         sums
     }
+}
+
+/// The number beside a place.
+fn at(places: &[(Place, f64)], place: Place) -> f64 {
+    places.iter().find(|(own, _)| *own == place).map_or(0.0, |(_, number)| *number)
+}
+
+/// The exposure of an average life, of which places are used so often.
+pub(super) fn total(used: &[(Place, f64)], cells: &[Cell], left: &[f64]) -> f64 {
+    let hits = cells.iter().zip(left).map(|(cell, left)| (cell.place, cell.weight * left));
+    hits.map(|(place, hit)| at(used, place) * hit).sum()
 }
 
 /// Values in the order of `labels`.
@@ -191,14 +203,10 @@ fn values(
             (place, own.map(|(cell, left)| hit(cell, left)).sum())
         })
         .collect();
-    let at = |place: Place| {
-        per_use.iter().find(|(own, _)| *own == place).map_or(0.0, |(_, weight)| *weight)
-    };
     let mut stages = [0.0; Stage::ALL.len()];
     let mut areas = Area::ALL.map(|area| (area, 0.0));
-    let mut places = Place::ALL.map(|place| (place, 0.0, 0.0));
     for (one, amounts) in usage.within(scope) {
-        let weight = at(one.place);
+        let weight = at(&per_use, one.place);
         let sum: f64 = amounts.iter().sum();
         for (stage, amount) in stages.iter_mut().zip(amounts) {
             *stage += amount * weight;
@@ -206,22 +214,16 @@ fn values(
         for (area, exposure) in &mut areas {
             *exposure += if *area == one.area { sum * weight } else { 0.0 };
         }
-        for (place, uses, exposure) in &mut places {
-            let here = if *place == one.place { sum } else { 0.0 };
-            *uses += here;
-            *exposure += here * weight;
-        }
     }
-    let used =
-        |place| places.iter().find(|(own, ..)| *own == place).map_or(0.0, |(_, uses, _)| *uses);
+    let used = usage.at_places(scope);
     let by = |keep: &dyn Fn(&Cell) -> bool| -> f64 {
         let own = cells.iter().zip(left).filter(|(cell, _)| keep(cell));
-        own.map(|(cell, left)| used(cell.place) * hit(cell, left)).sum()
+        own.map(|(cell, left)| at(&used, cell.place) * hit(cell, left)).sum()
     };
     let mut values = vec![stages.iter().sum()];
     values.extend(stages);
     values.extend(areas.map(|(_, exposure)| exposure));
-    values.extend(places.map(|(.., exposure)| exposure));
+    values.extend(used.map(|(place, uses)| uses * at(&per_use, place)));
     values.extend(Difficulty::ALL.map(|difficulty| by(&|cell| cell.difficulty == difficulty)));
     values.extend((0..classes).map(|class| by(&|cell| cell.class == class)));
     values
@@ -245,16 +247,41 @@ pub struct Case<'m> {
     pub usage: Usage<'m>,
     pub shape: Shape,
     pub strength: Strength,
+    /// A row that is left out.
+    pub without: Option<(Country, u32)>,
 }
 
-impl Case<'_> {
+impl<'m> Case<'m> {
+    /// The case that the report shows.
+    #[must_use]
+    pub fn new(model: &'m Model, tally: &Tally) -> Self {
+        Self {
+            model,
+            usage: Usage::new(&model.uses, tally),
+            shape: Shape::default(),
+            strength: Strength::default(),
+            without: None,
+        }
+    }
+
+    /// The rows that count.
+    pub(super) fn rows(&self) -> Vec<&'m Incident> {
+        let counts = |row: &&Incident| self.without != Some((row.country, row.number));
+        self.model.incidents.iter().filter(counts).collect()
+    }
+
     /// The exposure of an average life.
     #[must_use]
     pub fn total(&self, scope: Scope, on: On<'_>) -> f64 {
-        let rows: Vec<&Incident> = self.model.incidents.iter().collect();
-        let cells = weigh(&self.model.classes, &rows, self.shape);
+        let cells = weigh(&self.model.classes, &self.rows(), self.shape);
         let left = left(&self.model.effects, &cells, on, self.strength);
-        values(&self.usage, scope, &cells, &left, 0).first().copied().unwrap_or(0.0)
+        total(&self.usage.at_places(scope), &cells, &left)
+    }
+
+    /// The case in which a place counts once, however often it is used.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        Self { usage: self.usage.clone().once(), ..self.clone() }
     }
 }
 
@@ -264,56 +291,28 @@ impl Case<'_> {
 /// A number of persons out of range, or a table that contradicts another.
 pub fn evaluate(model: &Model, seed: u64, persons: u64) -> Result<Report, RiskError> {
     let tally = super::life::lives(&model.chances, seed, persons)?;
-    let usage = Usage::new(&model.uses, &tally);
-    let case = Case { model, usage, shape: Shape::default(), strength: Strength::default() };
+    let case = Case::new(model, &tally);
     let years = Stage::ALL.map(|stage| {
         let (from, to) = stage.ages();
         let year = super::life::Occasion::Year;
         if stage == Stage::Death { 0.0 } else { tally.mean(year, from, to) }
     });
-    let (outcomes, totals) = outcomes(&case, seed);
-    let total = |scope, setting| {
-        let of = |one: &&Totals| one.scope == scope && one.setting == setting;
-        totals.iter().find(of).map_or(&[][..], |one| one.drawn.as_slice())
-    };
-    let without = |scope| total(scope, Setting::Without);
-    let left = |one: &Totals| {
-        let share = ratio(&one.drawn, without(one.scope));
-        Left { scope: one.scope, setting: one.setting, share }
-    };
     Ok(Report {
         seed,
         persons,
         compared: stated::compare(&model.stated, &model.incidents)?,
         years: years.to_vec(),
         uses: case.usage.by_stage(),
-        left: totals.iter().map(left).collect(),
-        private_use: ratio(without(Scope::Private), without(Scope::Public)),
-        outcomes,
+        outcomes: outcomes(&case, seed),
+        choices: choices::choices(&case, seed),
         alone: alone(&case),
-        swings: tornado::swings(&case),
+        tornados: tornado::tornados(&case),
     })
 }
 
-/// Totals of a scope under a setting: from the rows as they are, then from each redraw.
-struct Totals {
-    scope: Scope,
-    setting: Setting,
-    drawn: Vec<f64>,
-}
-
-/// The ratio of totals, the first from the rows as they are, the others for the interval.
-fn ratio(above: &[f64], below: &[f64]) -> Ratio {
-    let mut ratios = above.iter().zip(below).map(|(above, below)| above / below);
-    let value = ratios.next().unwrap_or(0.0);
-    let (low, high) = interval(&mut ratios.collect::<Vec<_>>());
-    Ratio { value, low, high }
-}
-
-fn outcomes(case: &Case<'_>, seed: u64) -> (Vec<Outcome>, Vec<Totals>) {
+fn outcomes(case: &Case<'_>, seed: u64) -> Vec<Outcome> {
     let (model, classes) = (case.model, case.model.classes.len());
-    let rows: Vec<&Incident> = model.incidents.iter().collect();
-    let cells = weigh(&model.classes, &rows, case.shape);
+    let cells = weigh(&model.classes, &case.rows(), case.shape);
     let drawn: Vec<Vec<Cell>> = (0..ROUNDS_COUNT)
         .map(|round| {
             let rows = again(&model.incidents, seed, u64::from(round));
@@ -321,7 +320,7 @@ fn outcomes(case: &Case<'_>, seed: u64) -> (Vec<Outcome>, Vec<Totals>) {
         })
         .collect();
     let labels = labels(model);
-    let (mut outcomes, mut totals) = (Vec::new(), Vec::new());
+    let mut outcomes = Vec::new();
     for (scope, setting) in Scope::ALL.into_iter().flat_map(|s| Setting::ALL.map(|t| (s, t))) {
         let left = left(&model.effects, &cells, setting.on(), case.strength);
         let value = |cells: &[Cell]| values(&case.usage, scope, cells, &left, classes);
@@ -332,8 +331,6 @@ fn outcomes(case: &Case<'_>, seed: u64) -> (Vec<Outcome>, Vec<Totals>) {
                 sample.push(value);
             }
         }
-        let total = first.iter().take(1).chain(samples.iter().take(1).flatten());
-        totals.push(Totals { scope, setting, drawn: total.copied().collect() });
         let figures = labels.iter().zip(first).zip(&mut samples).map(|((label, value), sample)| {
             let (low, high) = interval(sample);
             let (axis, name) = label.clone();
@@ -341,11 +338,11 @@ fn outcomes(case: &Case<'_>, seed: u64) -> (Vec<Outcome>, Vec<Totals>) {
         });
         outcomes.push(Outcome { scope, setting, figures: figures.collect() });
     }
-    (outcomes, totals)
+    outcomes
 }
 
 /// Where 95 of 100 samples lie.
-fn interval(sample: &mut [f64]) -> (f64, f64) {
+pub(super) fn interval(sample: &mut [f64]) -> (f64, f64) {
     sample.sort_by(f64::total_cmp);
     let cut = sample.len() * 25 / 1_000;
     let low = sample.get(cut).copied().unwrap_or(0.0);
@@ -388,12 +385,7 @@ mod tests {
         let life = Life { from: 0, to: 2, events };
         let mut tally = Tally::default();
         tally.add(&life);
-        let case = Case {
-            model: &model,
-            usage: Usage::new(&model.uses, &tally),
-            shape: Shape::default(),
-            strength: Strength::default(),
-        };
+        let case = Case::new(&model, &tally);
         let mut occasions = life.events.clone();
         occasions.extend([0, 1, 2].map(|age| (age, Occasion::Year)));
         for (scope, setting) in Scope::ALL.iter().flat_map(|s| Setting::ALL.map(|t| (*s, t))) {
@@ -415,7 +407,7 @@ mod tests {
         let count = |keep: &dyn Fn(&Incident) -> bool| {
             model.incidents.iter().filter(|row| keep(row)).count() as f64
         };
-        let foreign = |row: &Incident| row.country != super::super::incidents::Country::Jp;
+        let foreign = |row: &Incident| row.country != Country::Jp;
         let at = (count(&|row| foreign(row) && row.place == place) + 1.0 / 3.0) / 24.0;
         let here = count(&|row| row.place == place);
         let possible = model.classes.iter().filter(|c| c.places.contains(&place)).count() as f64;

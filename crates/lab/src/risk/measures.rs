@@ -2,7 +2,8 @@
 //! places, by how much, and which promise proves the part that exists.
 //!
 //! Sizes of effects are assumptions with bounds; that the function exists is not: a row of today
-//! names its promises, a row that is not yet there names none.
+//! names its promises, each with words of its sentence, so that a number alone binds nothing; a row
+//! that is not yet there names none.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,14 +44,30 @@ struct Row {
     reason: String,
 }
 
+/// A row of SPECIFICATION.md, and words of its sentence that say what the countermeasure does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Promise {
+    pub number: String,
+    pub words: String,
+}
+
+impl Promise {
+    /// `P-085 a server without a card learns nothing`.
+    fn parse(cell: &str) -> Option<Self> {
+        let (number, words) = cell.trim().split_once(' ')?;
+        let digits = number.strip_prefix("P-")?;
+        let whole = !words.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        whole.then(|| Self { number: number.to_owned(), words: words.to_owned() })
+    }
+}
+
 /// One effect of a countermeasure; a countermeasure may have several.
 #[derive(Clone, Debug, Serialize)]
 pub struct Effect {
     pub key: String,
     pub name: String,
     pub status: Status,
-    /// Rows of SPECIFICATION.md.
-    pub promises: Vec<String>,
+    pub promises: Vec<Promise>,
     pub tests: String,
     pub places: Vec<Place>,
     /// Indices of classes.
@@ -69,8 +86,10 @@ pub(super) fn effects(classes: &[Class]) -> Result<Vec<Effect>, RiskError> {
 }
 
 fn effect(row: Row, classes: &[Class]) -> Result<Effect, RiskError> {
-    let promises: Vec<String> = words(&row.promises).map(str::to_owned).collect();
     let fail = |rule| broken(TABLE, &row.key, rule);
+    let cells = row.promises.split(';').filter(|cell| !cell.is_empty());
+    let promises: Option<Vec<Promise>> = cells.map(Promise::parse).collect();
+    let promises = promises.ok_or_else(|| fail("a promise is its number and words of it"))?;
     if promises.is_empty() == (row.status == Status::Today) {
         return Err(fail("what is there today names its promises, what is not names none"));
     }

@@ -4,6 +4,8 @@
 //! Not a forecast: the rates of the model are assumptions, each a row of a table with its reason.
 
 pub mod charts;
+pub mod choices;
+pub mod claims;
 pub mod evaluate;
 pub mod incidents;
 pub mod life;

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Model;
-use super::evaluate::{Axis, Figure, Outcome, Ratio, Report, Setting};
+use super::claims::{self, REDRAWS};
+use super::evaluate::{Axis, Figure, Report, Setting};
 use super::incidents::Country;
-use super::measures::{Effect, Status};
+use super::measures::{Effect, Promise, Status};
 use super::stated::Compared;
 use super::uses::{Scope, Stage};
 
@@ -23,13 +24,14 @@ pub fn measures(model: &Model, status: Status) -> Vec<(&str, &str)> {
 pub fn markdown(model: &Model, report: &Report) -> String {
     let mut text = head(model, report);
     for section in [
+        claims::choices(report),
         stated(report),
         coding(model),
         model_section(model, report),
         results(report),
         classes(model, report),
         countermeasures(model, report),
-        sensitivity(report),
+        claims::sensitivity(report),
         limits(model),
         rows(model),
     ] {
@@ -41,38 +43,19 @@ pub fn markdown(model: &Model, report: &Report) -> String {
 
 fn head(model: &Model, report: &Report) -> String {
     let (seed, persons, incidents) = (report.seed, report.persons, model.incidents.len());
-    let left = |scope, setting| {
-        let found = report.left.iter().find(|one| one.scope == scope && one.setting == setting);
-        let share = found.map(|one| one.share);
-        share.map_or_else(String::new, |Ratio { value, low, high }| {
-            let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
-            format!("{value:.0} % ({low:.0}–{high:.0})")
-        })
-    };
-    let Ratio { value, low, high } = report.private_use;
     format!(
         "# Incidents, and the risk of a life\n\n\
          This is a model with assumed rates, not a forecast: how often an identifier is used, and \
          how much a countermeasure takes away, are assumptions (each a row of a table, with its \
          reason and its bounds). The incidents are not assumed: they are the {incidents} that S3 \
          collected by searching the web for ten hours per country, too few for more than an order \
-         of magnitude. Read the comparisons and the intervals, not the numbers.\n\n\
+         of magnitude. Read the comparisons and what moves them, not the numbers.\n\n\
          S3: \"共通番号（マイナンバー）制度における情報セキュリティ －民間利用におけるリスク評価－\", ITEC \
          Working Paper 14-03. This page is made by `jukilab risk report --seed {seed} --persons \
          {persons} --out docs` and compared with its output by a test; `jukilab risk incidents` \
          prints the rows and the paper's figures.\n\n\
-         What comes out, with the intervals of 95 in 100 that so few incidents allow:\n\n\
-         - Letting private parties use the identifier multiplies the exposure of a life by \
-         {value:.0} ({low:.0}–{high:.0}).\n\
-         - Of the exposure while public bodies alone use it, today's countermeasures leave {}, \
-         and all that are planned {}. Nearly all of what today's leave is a Juki card obtained by \
-         impersonation or altered.\n\
-         - With private use, today's countermeasures leave {}: what this project builds does not \
-         reach a company's or a university's files. Not handing the identifier to them does, \
-         which is the law of 2013 (法30条の42, 30条の43), and P-001 has no row for a private party.\n",
-        left(Scope::Public, Setting::Today),
-        left(Scope::Public, Setting::Complete),
-        left(Scope::Private, Setting::Today),
+         {}",
+        claims::findings(model, report)
     )
 }
 
@@ -185,8 +168,9 @@ fn model_section(model: &Model, report: &Report) -> String {
          impossible. The unit of exposure is one use at a place where every incident happens.\n\n\
          Countermeasures (`countermeasures.tsv`) leave a part of a class at the places they reach; \
          several act one after the other. Against attacks of high difficulty they have half their \
-         effect. Intervals: the incidents drawn again with replacement a thousand times, 95 of 100 \
-         results; they hold the smallness of the tables, not the assumptions.\n\n\
+         effect. In brackets, here and below: the incidents drawn again with replacement a \
+         thousand times, where 95 in 100 results lie. That is {REDRAWS}; whether the incidents \
+         were found as they happen, and every assumption, lies outside it.\n\n\
          | stage (our own; S3 names birth and death) | years | public uses | private uses |\n\
          | --- | ---: | ---: | ---: |\n",
     );
@@ -244,7 +228,8 @@ fn results(report: &Report) -> String {
          ![By area](risk/areas.svg)\n\n\
          ![By stage, public bodies only](risk/stages-public.svg)\n\n\
          ![By stage, private parties too](risk/stages-private.svg)\n\n\
-         Exposure of an average life; in brackets the interval.\n",
+         Exposure of an average life under the choice shown; in brackets redraws of the incidents, \
+         the smallness of the tables only.\n",
     );
     for scope in Scope::ALL {
         for axis in [Axis::Total, Axis::Stage, Axis::Area, Axis::Place, Axis::Difficulty] {
@@ -293,9 +278,9 @@ fn countermeasures(model: &Model, report: &Report) -> String {
         "## Countermeasures\n\n\
          ![What each takes away](risk/countermeasures.svg)\n\n\
          Today: built, with the promises of SPECIFICATION.md whose tests prove the function (not \
-         the size of the effect, which is assumed). Alone: percent of the exposure that goes if \
-         it is the only one. Missed: by how many percent the exposure grows if it alone is \
-         missing when all the others are there.\n",
+         the size of the effect, which is assumed), and words of each. Alone: percent of the \
+         exposure that goes if it is the only one. Missed: by how many percent the exposure grows \
+         if it alone is missing when all the others are there.\n",
     );
     for status in [Status::Today, Status::NotYet] {
         let heading = if status == Status::Today { "Today" } else { "Not yet" };
@@ -316,11 +301,10 @@ fn countermeasures(model: &Model, report: &Report) -> String {
 
 fn measure_row(model: &Model, report: &Report, name: &str, own: &[&Effect]) -> String {
     let Some(first) = own.first() else { return String::new() };
-    let mut proof = first.promises.join(" ");
-    if !proof.is_empty() {
-        proof.push_str("; ");
-    }
-    proof.push_str(&first.tests);
+    let promise = |one: &Promise| format!("{} (“{}”)", one.number, one.words);
+    let mut proof: Vec<String> = first.promises.iter().map(promise).collect();
+    proof.push(first.tests.clone());
+    let proof = proof.join("; ");
     let effect = |effect: &&Effect| {
         let class = |index: &usize| model.classes.get(*index).map(|class| class.name.as_str());
         let on = if effect.classes.len() == model.classes.len() {
@@ -345,36 +329,14 @@ fn measure_row(model: &Model, report: &Report, name: &str, own: &[&Effect]) -> S
     )
 }
 
-fn sensitivity(report: &Report) -> String {
-    let mut text = String::from(
-        "## Which assumption moves the result most\n\n\
-         Each assumption at its ends, one at a time; the result is the exposure of an average \
-         life with today's countermeasures.\n\n\
-         ![Public bodies only](risk/tornado-public.svg)\n\n\
-         ![Private parties too](risk/tornado-private.svg)\n",
-    );
-    for scope in Scope::ALL {
-        let middle = report.outcome(scope, Setting::Today).map_or(0.0, Outcome::total);
-        let _ = write!(
-            text,
-            "\n| {}: {middle:.1} as assumed | first end | second end |\n| --- | ---: | ---: |\n",
-            scope.name()
-        );
-        for swing in report.swings.iter().filter(|swing| swing.scope == scope) {
-            let _ =
-                writeln!(text, "| {} | {:.1} | {:.1} |", swing.assumption, swing.low, swing.high);
-        }
-    }
-    text
-}
-
 fn limits(model: &Model) -> String {
     let stated = model.incidents.iter().filter(|row| row.affected.is_some()).count();
     format!(
         "## What this cannot say\n\n\
          - How many incidents will happen: the paper's tables have no number of uses beside the \
-         incidents, so there is no rate per use. A share of incidents stands for a weight, which \
-         counts a place both for its uses and for its incidents.\n\
+         incidents, so there is no rate per use. A share of incidents stands for a weight; times \
+         the uses it counts a place both for its uses and for its incidents, and without them it \
+         says nothing of a life.\n\
          - What was never found: ten hours of searching per country find what newspapers wrote \
          about, and found more of what happened lately. The three countries are not three samples \
          of one thing.\n\
