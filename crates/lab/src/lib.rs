@@ -11,6 +11,7 @@ pub mod crash;
 mod draw;
 mod live;
 pub mod model;
+pub mod planted;
 pub mod population;
 pub mod risk;
 pub mod scenario;

@@ -7,6 +7,7 @@ mod codes;
 mod crash;
 mod lives;
 mod moves;
+mod planted;
 mod population;
 mod risk;
 mod scenario;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::watch::{named, set_pace, watch};
-use super::{EXIT_DEFECT, EXIT_FAILED, complain};
+use super::{EXIT_DEFECT, EXIT_FAILED, complain, planted};
 use crate::swarm::faults::FaultSet;
 use crate::swarm::kept::{Kept, kept};
 use crate::swarm::many::run_many;
@@ -19,7 +19,8 @@ use crate::swarm::{Options, Outcome, STEPS_COUNT_MAX, STEPS_DEFAULT, run as run_
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Seeds to run, the last one not included: 0..100, or one seed: 7.
-    #[arg(long, value_name = "A..B", value_parser = parse_seeds, required_unless_present = "kept")]
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds,
+        required_unless_present_any = ["kept", "planted"])]
     seeds: Option<Range<u64>>,
     /// The seeds that once broke a rule, instead.
     #[arg(long, conflicts_with = "seeds")]
@@ -60,6 +61,8 @@ pub(crate) struct Arguments {
     /// No progress bar.
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    planted: planted::PlantedArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,6 +95,16 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.planted.planted {
+        let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok());
+        let around = planted::Around {
+            seeds: arguments.seeds.clone(),
+            jobs: jobs.map_or(1, NonZeroUsize::get),
+            json: arguments.json,
+            quiet: arguments.quiet,
+        };
+        return planted::run(&arguments.planted, &around);
+    }
     let done = if arguments.kept { run_kept(arguments) } else { run_seeds(arguments) };
     match done {
         Ok(code) => code,

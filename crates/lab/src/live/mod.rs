@@ -24,6 +24,7 @@ pub(crate) mod place;
 pub(crate) mod postgres;
 pub(crate) mod tool;
 pub(crate) mod vault;
+pub(crate) mod workshop;
 
 use std::path::{Path, PathBuf};
 

@@ -115,7 +115,7 @@ impl<'a> Node<'a> {
     ) -> Option<Self> {
         let site = country.sites.get(place)?;
         let mut store = ModelStore::new(&site.origin);
-        let directory = country.directory(DIRECTORY_AT, true, 0).ok()?;
+        let directory = country.directory(DIRECTORY_AT, true, 0, None).ok()?;
         let mut first = vec![Write::PutDirectory(directory)];
         if [CENTER, 1, scene::A].contains(&place) {
             first.push(Write::PutResident(law::inquiry::Held {

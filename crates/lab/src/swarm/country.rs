@@ -109,13 +109,14 @@ impl Country {
         Ok(Self { sites: sites.collect::<Option<_>>().ok_or(SwarmError::Country)?, directory_key })
     }
 
-    /// The first directory, signed. `agreed`: whether the second agency's agreement is in force;
-    /// `affairs`: how many stand on each card.
+    /// The first directory, signed. `agreed`: whether the second agency's agreement is in force, or
+    /// ended yesterday; `affairs`: how many stand on each card; `isolated`: who is cut off.
     pub(crate) fn directory(
         &self,
         now: Timestamp,
         agreed: bool,
         affairs: usize,
+        isolated: Option<Place>,
     ) -> Result<Vec<u8>, SwarmError> {
         let today = now.date_in_japan();
         let last = today.add_days(365).map_err(|_| SwarmError::Country)?;
@@ -127,13 +128,18 @@ impl Country {
             pin: node_key(&site.node).map_or([0; 32], |key| token::verify::pin(&key.public())),
             address: format!("127.0.0.1:{}", 7_000 + place),
             exchange: None,
-            state: MemberState::Active,
+            state: match isolated {
+                Some(cut_off) if cut_off == place => MemberState::Isolated,
+                _ => MemberState::Active,
+            },
             ledger_vkey: Some(ledger_key_text(site)),
         });
+        let yesterday = today.add_days(-1).map_err(|_| SwarmError::Country)?;
         let agreements = self.sites.iter().filter_map(|site| match site.organ {
             Organ::Agency(agency) if agreed || site.node.as_str() == "agency-1" => {
                 Some(Agreement { agency, from: first, to: last })
             }
+            Organ::Agency(agency) => Some(Agreement { agency, from: first, to: yesterday }),
             _ => None,
         });
         let directory = Directory {
@@ -282,9 +288,10 @@ mod tests {
             assert!(!site.not_its_own.is_empty(), "{}", site.node);
         }
         let now = Timestamp::parse_rfc3339("2026-11-22T00:00:00Z").unwrap();
-        let signed =
-            SignedDirectory::decode(&country.directory(now, true, CARD_AFFAIRS_COUNT).unwrap())
-                .unwrap();
+        let signed = SignedDirectory::decode(
+            &country.directory(now, true, CARD_AFFAIRS_COUNT, None).unwrap(),
+        )
+        .unwrap();
         let key = country.directory_key.public();
         let directory = Directory::verify(&signed, key, now, token::verify::p256).unwrap();
         assert_eq!(directory.members.len(), 9);

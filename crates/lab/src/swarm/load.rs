@@ -79,7 +79,10 @@ pub(super) fn compose(
         form: InquiryForm {
             affair,
             case_number: match flaw {
-                Some("case-number-missing") => String::new(),
+                // Nothing, or nothing but spaces.
+                Some("case-number-missing") => {
+                    draw.pick(&["", " ", "\u{3000}\u{3000}"]).copied().unwrap_or("").to_owned()
+                }
                 _ => format!("令和8年第{}号", draw.below(1_000)),
             },
             query,
@@ -171,13 +174,20 @@ fn misshapen(about: &IdentityInformation, draw: &mut Draw) -> QueryDraft {
     let none = QueryDraft::default();
     let name = Some(about.items.name.expose().to_owned());
     let code = Some(about.code.expose().to_owned());
-    match draw.below(5) {
+    match draw.below(6) {
+        5 => QueryDraft { code: Some(mistyped(about.code.expose())), ..none },
         0 => QueryDraft { name, ..none },
         1 => QueryDraft { code, name, ..none },
         2 => QueryDraft { code, prefix: true, ..none },
         3 => QueryDraft { birth: Some(about.items.birth.expose()), ..none },
         _ => none,
     }
+}
+
+/// A code with another check digit than its own.
+fn mistyped(code: &str) -> String {
+    let (digits, check) = code.split_at_checked(10).unwrap_or((code, ""));
+    format!("{digits}{}", if check == "7" { '8' } else { '7' })
 }
 
 fn too_short(about: &IdentityInformation, draw: &mut Draw) -> QueryDraft {

@@ -26,6 +26,8 @@ use super::world::{Event, START, World};
 
 /// Rot is counted in so many steps.
 const ROT_STEPS_COUNT: u32 = 10_000;
+/// How late a directory may come that was pushed before the one on its way now.
+const LATE_PUSH_MS: u64 = 3_000;
 
 /// Ticks between two signed checkpoints: about one a second.
 const TICKS_PER_CHECKPOINT: u64 = 5;
@@ -97,7 +99,11 @@ impl World {
 
     /// Put a step's effects into the open group, or let them out at once if they need none.
     fn keep(&mut self, place: Place, parts: Parts) -> Result<Vec<Receipt>, Violation> {
-        let Parts { mut writes, entries, replies, calls, signatures, draws, .. } = parts;
+        let Parts { mut writes, entries, replies, calls, signatures, draws, adopted, .. } = parts;
+        if let Some(station) = self.stations.get(place) {
+            self.checker.reports(place, &calls, station.store.reads())?;
+            self.checker.adopts(place, adopted.as_ref())?;
+        }
         if let Some(plant) = self.options.plant {
             let put_aside = |w: &Write| matches!(w, Write::PutFact { space: Space::SetAside, .. });
             let aside = writes.iter().any(put_aside);
@@ -218,6 +224,13 @@ impl World {
             return Ok(());
         };
         let (request, bytes) = network::request(caller.role(from), site.role, request)?;
+        let late = matches!(request, Request::DirectoryPush(_)).then(|| request.clone());
+        if let Some(earlier) = late.and_then(|late| self.pushed.insert(to, late))
+            && self.storm
+            && self.draws.network.permille(200)
+        {
+            self.at(LATE_PUSH_MS, Event::Request { to, caller, request: earlier });
+        }
         let way = Way { from: caller.place(), speaker: caller.speaker(), to };
         self.checker.said(way, &request, &bytes, &self.nation)?;
         self.outstanding.insert(caller);
@@ -308,6 +321,9 @@ impl World {
             std::mem::swap(&mut answer.persons, &mut self.last_persons);
         }
         let (reply, bytes) = network::reply(reply)?;
+        let isolated = self.isolated == Some(caller.place()) && place != caller.place();
+        self.checker.cut_off(isolated, place, &reply)?;
+        self.checker.sized(place, &reply, bytes.len())?;
         if is_hostile(caller) {
             told_to_hostile(place, &reply)?;
         } else {

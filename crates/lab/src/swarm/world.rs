@@ -46,6 +46,9 @@ const TICK_SLOW_MS: u64 = 300_000;
 /// It is at rest when it has looked so for this long.
 const REST_FOR_MS: u64 = 4_000;
 
+/// Who is cut off in some worlds: the second agency, whose silence nobody waits for.
+const ISOLATED: Place = 8;
+
 /// The most a node's clock is ahead of another's where no clock is wrong.
 const SKEW_MS_MAX: u32 = 1_500;
 
@@ -150,6 +153,8 @@ pub(super) struct World {
     pub(super) slow: bool,
     pub(super) next_number: u64,
     pub(super) agreed: bool,
+    /// Whom the directory calls isolated.
+    pub(super) isolated: Option<Place>,
     pub(super) storm: bool,
     /// Persons of the last answer, for [`Plant::OtherAnswer`].
     pub(super) last_persons: Vec<law::inquiry::ProvidedPerson>,
@@ -157,6 +162,8 @@ pub(super) struct World {
     pub(super) overheard: Vec<(Place, Request)>,
     /// Messages that wait to be overtaken.
     pub(super) held: BTreeMap<(Place, Place), Event>,
+    /// The directory that was last pushed to each place: it may come once more, late.
+    pub(super) pushed: BTreeMap<Place, Request>,
 }
 
 impl World {
@@ -168,7 +175,8 @@ impl World {
         let agreed = !faults.permille(200);
         let overreach = options.plant == Some(Plant::CardOverreach);
         let affairs = if overreach { 2 * CARD_AFFAIRS_COUNT } else { CARD_AFFAIRS_COUNT };
-        let directory = country.directory(START, agreed, affairs)?;
+        let isolated = if faults.permille(150) { Some(ISOLATED) } else { None };
+        let directory = country.directory(START, agreed, affairs, isolated)?;
         let mut stations = Vec::new();
         let mut terminals = BTreeMap::new();
         for (place, site) in country.sites.iter().enumerate() {
@@ -210,6 +218,8 @@ impl World {
             slow: false,
             next_number: 0,
             agreed,
+            isolated,
+            pushed: BTreeMap::new(),
             storm: true,
             last_persons: Vec::new(),
             overheard: Vec::new(),

@@ -10,6 +10,7 @@ mod life;
 mod margins;
 #[cfg(test)]
 mod moves;
+mod planted;
 #[cfg(test)]
 mod population;
 #[cfg(test)]

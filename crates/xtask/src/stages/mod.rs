@@ -26,6 +26,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("doc", "the documentation builds without a warning", chores::doc),
     ("browser", "the pages in a real browser", chores::browser),
     ("swarm", "the simulated country under fresh seeds", chores::swarm),
+    ("planted", "the simulator finds the planted faults it found before", chores::planted),
     ("crash", "a day in which processes are killed at their writes and sends", chores::crash),
     ("scale", "a center loaded at once, a small nation through a peak day", chores::scale),
     ("scenarios", "scripts of people and events, played on real processes", chores::scenarios),

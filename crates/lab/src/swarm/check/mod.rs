@@ -17,6 +17,7 @@ mod moves;
 mod notices;
 mod plain;
 mod quiet;
+mod reports;
 mod secrets;
 mod talk;
 mod terms;
@@ -145,6 +146,10 @@ pub(super) struct Checker {
     acts: acts::Acts,
     pools: codes::Pools,
     terms: terms::Terms,
+    /// Serial of the directory in force at each place.
+    serials: BTreeMap<Place, u64>,
+    /// Lengths of answers and of refusals that were seen.
+    sizes: [BTreeSet<usize>; 2],
     pub(super) counts: Counts,
 }
 
@@ -198,6 +203,8 @@ impl Checker {
     /// A place crashed: what was not durable is gone, and nothing else.
     pub(super) fn crashed(&mut self, place: Place) {
         self.counts.crashes += 1;
+        // One that was not durable yet is put in force once more.
+        self.serials.remove(&place);
         self.seen_open.retain(|(at, _)| *at != place);
         self.foreign_open.retain(|(at, _)| *at != place);
         self.open.retain(|(at, _), _| *at != place);
