@@ -15,7 +15,7 @@ use wire::{Heartbeat, MessageKind, NodeId, Role, may_say};
 
 use crate::machine::{CallId, Peer, Ticket};
 use crate::outbox::{CALL_PATIENCE_MS, Outbox};
-use crate::ports::{Counter, Reads, Write};
+use crate::ports::{Counter, Looked, Reads, Write};
 
 /// How often a member reports to the center, milliseconds.
 pub const HEARTBEAT_EVERY_MS: u64 = 5_000;
@@ -203,14 +203,12 @@ impl Member {
     /// Report, and ask for a directory when the one held is getting old.
     pub(crate) fn tick(&mut self, now: Timestamp, reads: &dyn Reads, out: &mut Outbox) {
         let Some(center) = center_id() else { return };
-        if now >= self.heartbeat_due {
+        // A node that cannot read what it holds says nothing: silence is noticed, a report that
+        // nothing waits would not be.
+        if now >= self.heartbeat_due
+            && let Ok(beat) = self.beat(reads)
+        {
             self.heartbeat_due = Timestamp(now.0.saturating_add(HEARTBEAT_EVERY_MS));
-            let beat = Heartbeat {
-                software: self.identity.software.clone(),
-                queued: queued(self.directory.as_ref(), reads),
-                residents: reads.residents_count().unwrap_or(0),
-                entries: reads.entries_count().unwrap_or(0),
-            };
             let call = self.call_id();
             out.heartbeat(call, center.clone(), beat);
         }
@@ -226,6 +224,21 @@ impl Member {
             self.fetching = Some((call, Timestamp(now.0.saturating_add(CALL_LOST_MS))));
             out.fetch_directory(call, center);
         }
+    }
+
+    fn beat(&self, reads: &dyn Reads) -> Looked<Heartbeat> {
+        let members = self.directory.as_ref().map_or(&[][..], |held| held.members.as_slice());
+        let mut queued = 0_u64;
+        for member in members {
+            let (acknowledged, last) = reads.queue_bounds(&member.id)?;
+            queued = queued.saturating_add(last.saturating_sub(acknowledged));
+        }
+        Ok(Heartbeat {
+            software: self.identity.software.clone(),
+            queued,
+            residents: reads.residents_count()?,
+            entries: reads.entries_count()?,
+        })
     }
 
     /// Take a reply that belongs to the member's own calls. `false`: it is somebody else's.
@@ -266,14 +279,4 @@ pub(crate) fn operator_in<'a>(
 /// The center's node id: there is one center.
 pub(crate) fn center_id() -> Option<NodeId> {
     NodeId::parse("center").ok()
-}
-
-fn queued(directory: Option<&Directory>, reads: &dyn Reads) -> u64 {
-    let Some(directory) = directory else { return 0 };
-    directory
-        .members
-        .iter()
-        .filter_map(|member| reads.queue_bounds(&member.id).ok())
-        .map(|(acknowledged, last)| last.saturating_sub(acknowledged))
-        .sum()
 }

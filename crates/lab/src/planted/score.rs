@@ -102,8 +102,8 @@ pub fn page(score: &Score) -> String {
          fault is a file under `crates/lab/planted`\n(those named `simulator-…` are switches of \
          the simulator's own runner, store and network): a slip that a careless\ndeveloper could \
          have made, put into a scratch copy of the sources \
-         ([0021](decisions/0021-planted-faults.md)). A fault counts as\nfound when a checker of the simulator stops a world that holds \
-         without it. Seed: the first one, from 0 upwards, that\nfound it.\n\n",
+         ([0021](decisions/0021-planted-faults.md)). A fault \
+         counts as\nfound when a checker of the simulator stops a world that holds without it. Seed: the first one, from 0 upwards, that\nfound it.\n\n",
     );
     let _ = writeln!(text, "**{}.**\n", score.sentence());
     text.push_str(
