@@ -101,9 +101,10 @@ pub fn page(score: &Score) -> String {
         "# Planted faults\n\nWritten by `jukilab swarm --planted --write-doc`; not by hand. Each \
          fault is a file under `crates/lab/planted`\n(those named `simulator-…` are switches of \
          the simulator's own runner, store and network): a slip that a careless\ndeveloper could \
-         have made, put into a scratch copy of the sources \
-         ([0021](decisions/0021-planted-faults.md)). A fault \
-         counts as\nfound when a checker of the simulator stops a world that holds without it. Seed: the first one, from 0 upwards, that\nfound it.\n\n",
+         have made, put into a scratch copy of the sources\n\
+         ([0021](decisions/0021-planted-faults.md)). A fault counts as found when a checker of the \
+         simulator stops a world that\nholds without it. Seed: the first one, from 0 upwards, that \
+         found it.\n\n",
     );
     let _ = writeln!(text, "**{}.**\n", score.sentence());
     text.push_str(
