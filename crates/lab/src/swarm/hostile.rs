@@ -199,7 +199,7 @@ impl World {
     fn false_directory(&mut self, place: Place) -> Option<Request> {
         let key = node_key(&self.country.sites.get(place)?.node)?;
         let now = Timestamp(START.0 + self.now_ms);
-        let genuine = self.country.directory(now, true, 8).ok()?;
+        let genuine = self.country.directory(now, true, 8, None).ok()?;
         let body = SignedDirectory::decode(&genuine).ok()?.body;
         let signature = key.sign(&SignedDirectory::signing_bytes(&body))?;
         Some(Request::DirectoryPush(SignedDirectory { body, signature }.encode()))
