@@ -42,19 +42,55 @@ pub(crate) fn sign_all(operator: &mut Operator, mix: Vec<Asked>) -> Result<Magaz
     Ok(Magazine { shots, signing_us })
 }
 
+impl Judged {
+    pub(crate) fn new() -> Self {
+        Self { answered: 0, persons: 0, empty: 0, unavailable: 0, wrong: 0, latency: histogram() }
+    }
+}
+
+/// Someone who can be asked: a session of ours, or the peer's connections.
+pub(crate) trait Asker: Clone + Send + Sync + 'static {
+    /// An inquiry made beforehand, with what must come back.
+    type Shot: Send + 'static;
+    /// What came, with what must.
+    type Reply: Send + 'static;
+
+    /// Asks, and says when the reply was read.
+    fn ask(
+        &self,
+        shot: Self::Shot,
+    ) -> impl Future<Output = Result<(Self::Reply, Instant), LiveError>> + Send;
+}
+
+impl Asker for Line {
+    type Shot = Shot;
+    type Reply = (Prepared, Vec<usize>, Reply);
+
+    async fn ask(&self, shot: Shot) -> Result<(Self::Reply, Instant), LiveError> {
+        let Shot { signed: Signed { request, prepared }, expected } = shot;
+        let (reply, at) = self.call(request).await?;
+        Ok(((prepared, expected, reply), at))
+    }
+}
+
 /// One reply, as it came.
-pub(crate) struct Done {
-    prepared: Prepared,
-    expected: Vec<usize>,
-    reply: Reply,
-    elapsed: Duration,
+pub(crate) struct Done<R> {
+    pub(crate) reply: R,
+    pub(crate) elapsed: Duration,
     at: Instant,
 }
 
+impl<R> Done<R> {
+    /// A reply that was read at `at`.
+    pub(crate) fn new(reply: R, elapsed: Duration, at: Instant) -> Self {
+        Self { reply, elapsed, at }
+    }
+}
+
 /// What came of a phase.
-pub(crate) struct Phase {
+pub(crate) struct Phase<R> {
     pub(crate) seconds: f64,
-    pub(crate) done: Vec<Done>,
+    pub(crate) done: Vec<Done<R>>,
 }
 
 /// What the replies of a phase were worth.
@@ -67,20 +103,23 @@ pub(crate) struct Judged {
     pub(crate) latency: Histogram<u64>,
 }
 
-async fn fire(line: &Line, shot: Shot, due: Instant) -> Result<Done, LiveError> {
-    let Shot { signed: Signed { request, prepared }, expected } = shot;
-    let (reply, at) = line.call(request).await?;
-    Ok(Done { prepared, expected, reply, elapsed: at.saturating_duration_since(due), at })
+async fn fire<A: Asker>(
+    asker: &A,
+    shot: A::Shot,
+    due: Instant,
+) -> Result<Done<A::Reply>, LiveError> {
+    let (reply, at) = asker.ask(shot).await?;
+    Ok(Done::new(reply, at.saturating_duration_since(due), at))
 }
 
 /// `operators` operators, each asking again as soon as it is answered, for `time` or until no
 /// signed inquiry is left.
-pub(crate) async fn closed(
-    lines: &[Line],
-    shots: Vec<Shot>,
+pub(crate) async fn closed<A: Asker>(
+    lines: &[A],
+    shots: Vec<A::Shot>,
     operators: usize,
     time: Duration,
-) -> Result<Phase, BenchError> {
+) -> Result<Phase<A::Reply>, BenchError> {
     let magazine = Arc::new(Mutex::new(shots.into_iter()));
     let start = clock::monotonic();
     let end = start + time;
@@ -100,14 +139,19 @@ pub(crate) async fn closed(
     }
     let mut done = Vec::new();
     for operator in working {
-        let share: Result<Vec<Done>, LiveError> = operator.await.map_err(std::io::Error::other)?;
+        let share: Result<Vec<Done<A::Reply>>, LiveError> =
+            operator.await.map_err(std::io::Error::other)?;
         done.extend(share?);
     }
     Ok(phase(start, done))
 }
 
 /// One inquiry every 1/`rate` seconds, whether or not the ones before are answered.
-pub(crate) async fn open(lines: &[Line], shots: Vec<Shot>, rate: u32) -> Result<Phase, BenchError> {
+pub(crate) async fn open<A: Asker>(
+    lines: &[A],
+    shots: Vec<A::Shot>,
+    rate: u32,
+) -> Result<Phase<A::Reply>, BenchError> {
     let (tell, mut told) = mpsc::unbounded_channel();
     let lines = lines.to_vec();
     let handle = tokio::runtime::Handle::current();
@@ -130,22 +174,15 @@ pub(crate) async fn open(lines: &[Line], shots: Vec<Shot>, rate: u32) -> Result<
     Ok(phase(start, done))
 }
 
-fn phase(start: Instant, done: Vec<Done>) -> Phase {
+fn phase<R>(start: Instant, done: Vec<Done<R>>) -> Phase<R> {
     let end = done.iter().map(|done| done.at).max().unwrap_or(start);
     Phase { seconds: end.saturating_duration_since(start).as_secs_f64(), done }
 }
 
 /// Compares every reply with the oracle.
-pub(crate) fn judge(people: &People, done: Vec<Done>) -> Judged {
-    let mut judged = Judged {
-        answered: 0,
-        persons: 0,
-        empty: 0,
-        unavailable: 0,
-        wrong: 0,
-        latency: histogram(),
-    };
-    for Done { prepared, expected, reply, elapsed, .. } in done {
+pub(crate) fn judge(people: &People, done: Vec<Done<<Line as Asker>::Reply>>) -> Judged {
+    let mut judged = Judged::new();
+    for Done { reply: (prepared, expected, reply), elapsed, .. } in done {
         match prepared.accept(reply) {
             Ok(Outcome::Answered(answer)) => {
                 judged.answered += 1;

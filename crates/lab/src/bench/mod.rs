@@ -33,20 +33,25 @@
 //! Bench::B6 => framed(ledger::SUBJECT, &frame, |say| ledger::run(&options, say), say),
 //! ```
 
+pub(crate) mod audited;
 pub(crate) mod build;
 pub(crate) mod cascade;
 pub(crate) mod center;
 pub(crate) mod change;
 pub(crate) mod erasure;
 pub(crate) mod harness;
+pub(crate) mod immediate;
 pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod nation;
 pub(crate) mod pairs;
 pub(crate) mod people;
+pub(crate) mod plot;
 pub(crate) mod provision;
+pub(crate) mod published;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod report;
 pub(crate) mod usage;
 
 use std::path::{Path, PathBuf};

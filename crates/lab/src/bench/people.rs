@@ -54,7 +54,7 @@ impl People {
         Self::parse(files::open(path)?)
     }
 
-    fn parse(source: impl std::io::Read) -> Result<Self, BenchError> {
+    pub(super) fn parse(source: impl std::io::Read) -> Result<Self, BenchError> {
         let fault = |error: csv::Error| BenchError::Residents(error.to_string());
         let mut residents = Vec::new();
         for record in csv::Reader::from_reader(source).records() {
@@ -150,6 +150,20 @@ impl People {
                 let found = left.iter().position(|resident| resident.is(person));
                 found.map(|at| left.swap_remove(at)).is_some()
             })
+    }
+
+    /// Whether plain rows (code, name, kana, address, sex, birth) are exactly the expected persons.
+    pub(crate) fn agrees_plainly(&self, expected: &[usize], answer: &[[String; 6]]) -> bool {
+        let row = |index: &usize| {
+            let Resident { code, name, kana, address, sex, birth, .. } =
+                self.residents.get(*index)?;
+            Some([code, name, kana, address, sex, birth].map(Clone::clone))
+        };
+        let mut wanted: Vec<[String; 6]> = expected.iter().filter_map(row).collect();
+        let mut found = answer.to_vec();
+        wanted.sort_unstable();
+        found.sort_unstable();
+        wanted == found
     }
 
     /// How many they are.
@@ -278,6 +292,16 @@ mod tests {
         assert!(!people.agrees(&[0], &[]));
         assert!(!people.agrees(&[0], std::slice::from_ref(&second)));
         assert!(!people.agrees(&[0, 1], &[first.clone(), first.clone()]));
+        let plain = |index: usize| {
+            let Plain { code, cells: [name, kana, address, sex, birth, _] } =
+                people.plain(index).unwrap();
+            [code, name, kana, address, sex, birth]
+        };
+        assert!(people.agrees_plainly(&[0, 1], &[plain(1), plain(0)]));
+        assert!(!people.agrees_plainly(&[0, 1], &[plain(0)]));
+        let mut wrong = plain(0);
+        wrong[3].push('号');
+        assert!(!people.agrees_plainly(&[0], &[wrong]));
         let mut elsewhere = first;
         // Not the neighbour's address: they may live together.
         elsewhere.address = Address::parse("東京都千代田区千代田一番一号").unwrap();

@@ -1,5 +1,6 @@
-//! B1a, immediate provision end to end, each inquiry signed by the operator card: agency terminal →
-//! agency server → exchange → center and back, answered only when the center's record is durable.
+//! Our side of B1a, immediate provision end to end, each inquiry signed by the operator card:
+//! agency terminal → agency server → exchange → center and back, answered only when the center's
+//! record is durable.
 //!
 //! The card signs before the clock starts: in an office every operator has a card and a chip of his
 //! own, here one processor would do it for all. What signing costs is told apart.
@@ -10,13 +11,12 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 use wire::NodeId;
 
-use super::harness::Subject;
-use super::load::{self, Judged, Magazine, Phase};
+use super::load::{self, Asker, Judged, Magazine, Phase};
 use super::pairs::rounded;
 use super::people::People;
-use super::record::{Latency, Measured, Oracle, Party, Phase as RecordPhase, Table};
-use super::usage::{Meter, Usage};
-use super::{BenchError, Options, SUITE, per_second, raise, runtime};
+use super::record::{Latency, Party, Phase as RecordPhase, Table};
+use super::usage::{Meter, Spent, Usage};
+use super::{BenchError, Options, per_second, runtime};
 use crate::live::clock;
 use crate::live::country::Country;
 use crate::live::keeping::Keeping;
@@ -26,13 +26,9 @@ use crate::live::operator::Operator;
 /// The agency whose operators ask.
 const PLACE: &str = "agency-1";
 /// Sessions of its terminal: the server answers 128 inquiries at once on each.
-const SESSIONS_COUNT: usize = 4;
+pub(super) const SESSIONS_COUNT: usize = 4;
 /// Parties whose CPU time is told apart.
 const PARTIES: [&str; 3] = ["center", "agency-1", "exchange-national"];
-/// Operators who ask at once, closed loop.
-const OPERATORS: [usize; 5] = [1, 8, 32, 128, 384];
-/// Inquiries a second, open loop.
-const RATES: [u32; 3] = [200, 500, 1_000];
 /// Inquiries signed for one closed phase, a second of it: more than any machine here answers.
 const SUPPLY_PER_SECOND: u64 = 6_000;
 /// What one operator who waits for each answer gets through at most, a second.
@@ -41,91 +37,50 @@ const SUPPLY_OF_ONE_PER_SECOND: u64 = 1_000;
 const HANDOVER_PATIENCE: Duration = Duration::from_secs(180);
 
 /// The bench with its parts in hand.
-struct Bench<'a> {
+pub(super) struct Bench<'a> {
     country: Country,
-    people: People,
+    pub(super) people: People,
     operator: Operator,
     lines: Vec<Line>,
-    keeping: Keeping,
-    runtime: tokio::runtime::Runtime,
-    meter: Meter,
-    party: Party,
-    handovers: Table,
-    seed: u64,
+    pub(super) keeping: Keeping,
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) meter: Meter,
+    pub(super) party: Party,
+    pub(super) handovers: Table,
+    pub(super) seed: u64,
     streams: u64,
-    totals: Totals,
-    say: &'a dyn Fn(&str),
+    pub(super) totals: Totals,
+    pub(super) say: &'a dyn Fn(&str),
 }
 
 /// Sums over all phases, warm-up included.
 #[derive(Clone, Copy, Debug, Default)]
-struct Totals {
+pub(super) struct Totals {
     persons: u64,
     empty: u64,
-    signed: u64,
-    signing_us: f64,
+    pub(super) signed: u64,
+    pub(super) signing_us: f64,
 }
 
-pub(crate) const SUBJECT: Subject = Subject {
-    id: "B1",
-    title: "Immediate provision end to end, each inquiry signed (B1a)",
-    question: "How many provisions, each signed by an operator card and durably recorded before \
-               its answer leaves, does a second of CPU carry, and how long does one take?",
-};
-
-/// Runs B1a to its figures.
-pub(crate) fn run(options: &Options, say: &dyn Fn(&str)) -> Result<Measured, BenchError> {
-    let country = raise(options, say)?;
-    let mut bench = Bench::new(country, options, say)?;
-    let first_entry = bench.keeping.entries()?;
-    bench.closed(16, 1)?;
-    for operators in OPERATORS {
-        let done = bench.closed(operators, options.seconds)?;
-        bench.keep(done);
-    }
-    for rate in RATES {
-        let done = bench.open(rate, options.seconds)?;
-        bench.keep(done);
-    }
-    let compared = bench.ledger(first_entry)?;
-    let Totals { signed, signing_us, .. } = bench.totals;
-    let mut ours = bench.party;
-    ours.figure("card_signing_us", "signing by one card", signing_us / per_call(signed), "µs");
-    Ok(Measured {
-        ours,
-        tables: vec![bench.handovers],
-        oracle: Oracle {
-            what: "persons told, item by item, and their leaves in the center's ledger".to_owned(),
-            compared,
-            errors: 0,
-        },
-        ..Measured::default()
-    }
-    .on("mode", "B1a, each inquiry signed by the operator card")
-    .on("engine", "SQLite, sealed rows, no read index")
-    .on("suite", SUITE)
-    .on("residents", options.residents)
-    .on("seed", options.seed)
-    .on("mix", "70 % code, 20 % name and birth date, 10 % name and address")
-    .on("sessions", SESSIONS_COUNT)
-    .on("CPU by", bench.meter.accounting()))
-}
-
-/// One phase of ours as it goes into the record.
-struct Done {
-    phase: RecordPhase,
-    latency: Histogram<u64>,
-    behind: u64,
-    caught_up: f64,
+/// One phase as it goes into the record.
+pub(super) struct Done {
+    pub(super) phase: RecordPhase,
+    pub(super) latency: Histogram<u64>,
+    /// Disclosure rows that follow, and the seconds until they arrived; ours only.
+    pub(super) follows: Option<(u64, f64)>,
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of one run")]
-fn per_call(count: u64) -> f64 {
+pub(super) fn per_call(count: u64) -> f64 {
     count.max(1) as f64
 }
 
 impl<'a> Bench<'a> {
-    fn new(country: Country, options: &Options, say: &'a dyn Fn(&str)) -> Result<Self, BenchError> {
+    pub(super) fn new(
+        country: Country,
+        options: &Options,
+        say: &'a dyn Fn(&str),
+    ) -> Result<Self, BenchError> {
         let people = People::read(&country.dir.join("residents.csv"))?;
         let operator = Operator::log_in(country.terminal(PLACE)?)?;
         let runtime = runtime()?;
@@ -176,57 +131,52 @@ impl<'a> Bench<'a> {
 
     /// One closed phase, and the wait until its disclosure data has reached the prefectures, so
     /// that no phase pays for the one before.
-    fn closed(&mut self, operators: usize, seconds: u64) -> Result<Done, BenchError> {
+    pub(super) fn closed(&mut self, operators: usize, seconds: u64) -> Result<Done, BenchError> {
         let supply = if operators == 1 { SUPPLY_OF_ONE_PER_SECOND } else { SUPPLY_PER_SECOND };
         let magazine = self.magazine(supply * seconds)?;
         let before = self.meter.read();
         let time = Duration::from_secs(seconds);
         let phase =
             self.runtime.block_on(load::closed(&self.lines, magazine.shots, operators, time))?;
-        self.done(format!("closed loop, {operators} operators"), phase, &before)
+        self.done(closed_name(operators), phase, &before)
     }
 
-    fn open(&mut self, rate: u32, seconds: u64) -> Result<Done, BenchError> {
+    pub(super) fn open(&mut self, rate: u32, seconds: u64) -> Result<Done, BenchError> {
         let magazine = self.magazine(u64::from(rate) * seconds)?;
         let before = self.meter.read();
         let phase = self.runtime.block_on(load::open(&self.lines, magazine.shots, rate))?;
-        self.done(format!("open loop, {rate} a second"), phase, &before)
+        self.done(open_name(rate), phase, &before)
     }
 
-    fn done(&mut self, name: String, phase: Phase, before: &Usage) -> Result<Done, BenchError> {
+    fn done(
+        &mut self,
+        name: String,
+        phase: Phase<<Line as Asker>::Reply>,
+        before: &Usage,
+    ) -> Result<Done, BenchError> {
         let spent = self.meter.spent_since(before);
         let seconds = phase.seconds;
         let judged = load::judge(&self.people, phase.done);
         if judged.wrong > 0 {
             return Err(BenchError::Void(format!("{} answers are wrong", judged.wrong)));
         }
-        let phase = RecordPhase {
-            name,
-            pair: None,
-            operations: judged.answered,
-            seconds: rounded(seconds),
-            per_second: Some(per_second(judged.answered, seconds)),
-            latency: Latency::of(&judged.latency),
-            cpu: Some(spent.per_thousand(judged.answered)),
-        };
-        if let Some(latency) = phase.latency {
-            (self.say)(&format!(
-                "{}: {} provisions a second, p50 {} ms, p99 {} ms",
-                phase.name,
-                phase.per_second.unwrap_or(0.0),
-                latency.p50,
-                latency.p99
-            ));
-        }
-        let (behind, caught_up) = self.handover()?;
+        let phase = phase_of(name, &judged, seconds, &spent);
+        let follows = Some(self.handover()?);
         self.add(&judged);
-        Ok(Done { phase, latency: judged.latency, behind, caught_up })
+        Ok(Done { phase, latency: judged.latency, follows })
     }
 
-    /// Puts a phase into the record.
-    fn keep(&mut self, done: Done) {
-        let Done { phase, latency, behind, caught_up } = done;
-        self.handovers.rows.push(vec![json!(phase.name), json!(behind), json!(caught_up)]);
+    /// Puts a phase that has no pair into the record.
+    pub(super) fn keep(&mut self, done: Done) {
+        let Done { phase, latency, follows } = done;
+        if let Some(latency) = phase.latency {
+            let rate = phase.per_second.unwrap_or(0.0);
+            let (p50, p99) = (latency.p50, latency.p99);
+            (self.say)(&format!("{}: {rate} a second, p50 {p50} ms, p99 {p99} ms", phase.name));
+        }
+        if let Some((behind, caught_up)) = follows {
+            self.handovers.rows.push(vec![json!(phase.name), json!(behind), json!(caught_up)]);
+        }
         self.party.curve(&phase.name, &latency);
         self.party.phases.push(phase);
     }
@@ -256,7 +206,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The record against the answers: one leaf for each person told, none missing, none too many.
-    fn ledger(&mut self, first_entry: u64) -> Result<u64, BenchError> {
+    pub(super) fn ledger(&mut self, first_entry: u64) -> Result<u64, BenchError> {
         self.country.stop();
         let kinds = self.keeping.kinds_from(first_entry)?;
         let verification = self.keeping.verify_ledger()?;
@@ -273,6 +223,27 @@ impl<'a> Bench<'a> {
             )));
         }
         Ok(persons)
+    }
+}
+
+pub(super) fn closed_name(operators: usize) -> String {
+    format!("closed loop, {operators} operators")
+}
+
+pub(super) fn open_name(rate: u32) -> String {
+    format!("open loop, {rate} a second")
+}
+
+/// A phase of either side as the record has it.
+pub(super) fn phase_of(name: String, judged: &Judged, seconds: f64, spent: &Spent) -> RecordPhase {
+    RecordPhase {
+        name,
+        pair: None,
+        operations: judged.answered,
+        seconds: rounded(seconds),
+        per_second: Some(per_second(judged.answered, seconds)),
+        latency: Latency::of(&judged.latency),
+        cpu: Some(spent.per_thousand(judged.answered)),
     }
 }
 

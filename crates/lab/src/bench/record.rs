@@ -208,6 +208,7 @@ pub(crate) struct Pair {
 pub(crate) struct Gate {
     pub(crate) kind: GateKind,
     pub(crate) what: String,
+    /// Empty where something is counted, not timed.
     pub(crate) unit: String,
     pub(crate) bound: f64,
     pub(crate) better: Better,
@@ -416,11 +417,12 @@ impl Gate {
         gate
     }
 
-    /// Sets the verdict; where the run does not count, nothing was reached or missed.
+    /// Sets the verdict; where the run does not count, nothing was reached or missed but what is
+    /// counted and not timed: a lost change is lost on any machine.
     pub(crate) fn judge(&mut self, counts: bool) {
         self.verdict = match self.value {
             None => Verdict::NotMeasured,
-            Some(_) if !counts => Verdict::DoesNotCount,
+            Some(_) if !counts && !self.unit.is_empty() => Verdict::DoesNotCount,
             Some(value) => {
                 let reached = match self.better {
                     Better::AtLeast => value >= self.bound,
@@ -451,6 +453,9 @@ mod tests {
         let mut noisy = Gate::floor("times faster", "×", 3.0, Some(9.0));
         noisy.judge(false);
         assert_eq!(noisy.verdict, Verdict::DoesNotCount);
+        let mut lost = Gate::floor("changes lost", "", 0.0, Some(1.0)).at_most();
+        lost.judge(false);
+        assert_eq!(lost.verdict, Verdict::NotReached);
     }
 
     #[test]

@@ -1,21 +1,24 @@
-//! `jukilab bench`: runs one benchmark and prints its figures, for people or as one JSON document.
+//! `jukilab bench`: runs one benchmark and prints its record, for people or as one JSON document;
+//! `bench report` writes the page of all records, `bench peers` sees to the packages of the peers.
 
+mod page;
+mod peers;
 mod scale;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-use serde_json::Value;
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::{EXIT_DEFECT, EXIT_FAILED, complain};
+use super::{EXIT_DEFECT, EXIT_FAILED, EXIT_USAGE, complain};
 use crate::bench::harness::{Frame, document, floor_missed, framed};
 use crate::bench::record::Record;
 use crate::bench::{
-    BenchError, Options, build, center, change, erasure, import, nation, provision, recovery,
+    BenchError, Options, build, center, change, erasure, immediate, import, nation, recovery,
+    report,
 };
-use crate::live::country;
+use crate::live::{country, results};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bench {
@@ -45,17 +48,46 @@ enum Bench {
     Build,
 }
 
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Write the page of all committed records, or check that it is the one that is there.
+    Report(page::Arguments),
+    /// The packages that the peers run from: what is there, and their installation.
+    Peers(peers::Arguments),
+}
+
+const EXAMPLES: &str = "Examples:
+  jukilab bench B1
+  jukilab bench B5 --json --seconds 10
+  jukilab bench B8 --changes 20000
+  jukilab bench B11 --changes 240000 --out docs/performance
+  jukilab bench import --residents 1000000
+  jukilab bench build --cold
+  jukilab bench report --check
+  jukilab bench peers install
+
+B1, B5, B8 and B11 run a peer beside ours; bench peers says which packages it needs. What is raised
+runs on loopback and is removed at the end; set JUKILAB_DIR to keep its files on another disk. Exit
+codes: 0 figures, 1 no figures, 3 a wrong answer: the run is void.";
+
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  jukilab bench B1\n  jukilab bench B5 --json --seconds 10\n  \
-        jukilab bench B8 --changes 20000\n  jukilab bench B11 --changes 240000\n  jukilab bench \
-        import --residents 1000000\n  jukilab bench build --cold\n\nB5, B8 and B11 run \
-        PostgreSQL 15 beside ours. What is raised runs on loopback and is removed\nat the end; set \
-        JUKILAB_DIR to keep its files on another disk. Exit codes: 0 figures, 1 no\nfigures, 3 a \
-        wrong answer: the run is void.")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = EXAMPLES
+)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+struct Run {
     /// Which one.
-    #[arg(value_enum)]
-    bench: Bench,
+    #[arg(value_enum, required = true)]
+    bench: Option<Bench>,
     /// The jukinet binary to measure; the one beside this program when none is named.
     #[arg(long, value_name = "PATH")]
     jukinet: Option<PathBuf>,
@@ -97,6 +129,9 @@ pub(crate) struct Arguments {
         value_parser = clap::value_parser!(u32).range(..=9)
     )]
     reruns: u32,
+    /// Also write the record as JSON and its plots as SVG into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Exit with 1 when a floor is missed in a run that counts.
     #[arg(long)]
     gate: bool,
@@ -109,26 +144,41 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match (&arguments.task, arguments.run.bench) {
+        (Some(Task::Report(page)), _) => page::run(page),
+        (Some(Task::Peers(peers)), _) => peers::run(peers),
+        (None, Some(bench)) => run_bench(bench, &arguments.run),
+        // Clap asks for one or the other.
+        (None, None) => ExitCode::from(EXIT_USAGE),
+    }
+}
+
+fn run_bench(bench: Bench, arguments: &Run) -> ExitCode {
     let say = |line: &str| {
         if !arguments.quiet {
             eprintln!("{line}");
         }
     };
-    let measured = measure(arguments, &say);
-    match measured.and_then(|record| Ok((document(&record)?, floor_missed(&record.gates)))) {
-        Ok(_) if arguments.scale.plant.is_some() => {
+    let planted = arguments.scale.plant.is_some();
+    let done = measure(bench, arguments, &say).and_then(|record| {
+        if planted {
+            return Ok(Outcome::Blind);
+        }
+        print(arguments, &record)?;
+        for path in keep(arguments, &record)? {
+            say(&format!("written: {}", path.display()));
+        }
+        let missed = arguments.gate && floor_missed(&record.gates);
+        Ok(if missed { Outcome::FloorMissed } else { Outcome::Figures })
+    });
+    match done {
+        Ok(Outcome::Figures) => ExitCode::SUCCESS,
+        Ok(Outcome::FloorMissed) => ExitCode::from(EXIT_FAILED),
+        Ok(Outcome::Blind) => {
             eprintln!("the planted fault was not found: this run is blind");
             ExitCode::from(EXIT_DEFECT)
         }
-        Ok((document, missed)) => match print(arguments, &document) {
-            Ok(()) if missed && arguments.gate => ExitCode::from(EXIT_FAILED),
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(&error);
-                ExitCode::from(EXIT_FAILED)
-            }
-        },
-        Err(BenchError::Void(what)) if arguments.scale.plant.is_some() => {
+        Err(BenchError::Void(what)) if planted => {
             eprintln!("the planted fault was found: {what}");
             ExitCode::SUCCESS
         }
@@ -140,7 +190,23 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Record, BenchError> {
+/// What a run that was not void came to.
+enum Outcome {
+    Figures,
+    FloorMissed,
+    /// A fault was planted, and the run did not see it.
+    Blind,
+}
+
+/// Writes the record and its plots where that was asked for.
+fn keep(arguments: &Run, record: &Record) -> Result<Vec<PathBuf>, BenchError> {
+    match &arguments.out {
+        Some(folder) => Ok(results::write(folder, record)?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn measure(bench: Bench, arguments: &Run, say: &dyn Fn(&str)) -> Result<Record, BenchError> {
     let options = Options {
         jukinet: arguments.jukinet.clone(),
         seconds: arguments.seconds,
@@ -150,10 +216,13 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Record, BenchErr
     };
     // What is missing is said before five seconds of calibration, not after.
     country::binary(options.jukinet.as_deref())?;
-    let frame =
-        Frame { machine: arguments.machine.clone(), reruns: arguments.reruns, command: typed() };
-    match arguments.bench {
-        Bench::B1 => framed(provision::SUBJECT, &frame, |say| provision::run(&options, say), say),
+    let frame = Frame {
+        machine: arguments.machine.clone(),
+        reruns: arguments.reruns,
+        command: typed(std::env::args().skip(1)),
+    };
+    match bench {
+        Bench::B1 => framed(immediate::SUBJECT, &frame, |say| immediate::run(&options, say), say),
         Bench::B5 => framed(change::SUBJECT, &frame, |say| change::run(&options, say), say),
         Bench::B8 => framed(recovery::SUBJECT, &frame, |say| recovery::run(&options, say), say),
         Bench::B9 => {
@@ -173,61 +242,29 @@ fn measure(arguments: &Arguments, say: &dyn Fn(&str)) -> Result<Record, BenchErr
     }
 }
 
-/// What was typed, without folders of this machine.
-fn typed() -> String {
-    let words = std::env::args().skip(1).map(|word| match word.rsplit_once('/') {
-        Some((_, last)) => last.to_owned(),
-        None => word,
-    });
-    std::iter::once("jukilab".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+/// What was typed, without what is a matter of this machine only: paths.
+fn typed(words: impl Iterator<Item = String>) -> String {
+    let mut kept = vec!["jukilab".to_owned()];
+    let mut is_path = false;
+    for word in words {
+        let names_path =
+            ["--jukinet", "--out", "--work"].iter().any(|option| word.starts_with(option));
+        if !is_path && !names_path {
+            kept.push(word.clone());
+        }
+        is_path = names_path && !word.contains('=');
+    }
+    kept.join(" ")
 }
 
-fn print(arguments: &Arguments, document: &Value) -> io::Result<()> {
+fn print(arguments: &Run, record: &Record) -> Result<(), BenchError> {
     let mut out = io::stdout().lock();
     if arguments.json {
-        return writeln!(out, "{document}");
-    }
-    let mut lines = Vec::new();
-    for part in ["id", "machine", "ours", "peer", "ratio"] {
-        if let Some(value) = document.get(part).filter(|value| !value.is_null()) {
-            flatten(part, value, &mut lines);
-        }
-    }
-    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    for (name, value) in lines {
-        writeln!(out, "{name:width$}  {value}")?;
-    }
-    if let Some(because) = document.pointer("/counts/because").and_then(Value::as_str) {
-        writeln!(out, "these figures do not count: {because}")?;
-    }
-    if document.get("peer").is_none_or(Value::is_null) {
-        writeln!(out, "no peer was run beside it: these are absolute figures of this machine")?;
+        writeln!(out, "{}", document(record)?)?;
+    } else {
+        writeln!(out, "{}", report::section(record).trim_start())?;
     }
     Ok(())
-}
-
-/// Every figure as a dotted name and its value; a list of like objects becomes one line each, so
-/// that the phases of a bench can be read beside one another.
-fn flatten(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                flatten(&format!("{name}.{field}"), value, lines);
-            }
-        }
-        Value::Array(rows) => {
-            for (row, value) in rows.iter().enumerate() {
-                let mut figures = Vec::new();
-                flatten("", value, &mut figures);
-                let line: Vec<String> =
-                    figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
-                let line = line.join("  ").replace(" .", " ");
-                lines.push((format!("{name}[{row}]"), line.trim_start_matches('.').to_owned()));
-            }
-        }
-        Value::String(text) => lines.push((name.to_owned(), text.clone())),
-        other => lines.push((name.to_owned(), other.to_string())),
-    }
 }
 
 #[cfg(test)]
@@ -235,12 +272,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_figure_gets_a_line_and_every_phase_one() {
-        let document = serde_json::json!({"a": {"b": [{"c": "x", "d": {"e": 2}}]}, "d": null});
-        let mut lines = Vec::new();
-        flatten("ours", &document, &mut lines);
-        let names: Vec<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["ours.a.b[0]", "ours.d"]);
-        assert_eq!(lines[0].1, "c x  d.e 2");
+    fn the_command_in_the_record_names_no_path() {
+        let words =
+            ["bench", "B1", "--out", "/some/folder", "--jukinet=/x/jukinet", "--seconds", "2"];
+        let typed = typed(words.iter().map(|&word| word.to_owned()));
+        assert_eq!(typed, "jukilab bench B1 --seconds 2");
     }
 }

@@ -2,13 +2,19 @@
 //! that came and went are counted too, else by `/proc/PID/stat` of each process and its children.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::dice;
 use super::machine::{children, family_cpu_seconds};
 
 /// Where version 2 of the control groups is mounted: alone, or beside version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/// A group is given up after this: it is empty, and a name left over harms nobody.
+const REMOVAL_TRIES_MAX: u32 = 200;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
 /// Groups of processes by name. Dropping it gives the processes back to where they were.
 #[derive(Debug)]
@@ -33,6 +39,11 @@ impl Accounts {
             let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
             let above = home.join(format!("jukilab-{name}"));
             fs::create_dir(&above).ok()?;
+            // A folder that counts nothing is no group, whatever its name.
+            if usage(&above).is_none() {
+                let _ = fs::remove_dir(&above);
+                return None;
+            }
             Some((above, home))
         });
         let mut accounts = Self { above, groups: Vec::new() };
@@ -88,14 +99,17 @@ impl Drop for Accounts {
     fn drop(&mut self) {
         let Some((above, home)) = &self.above else { return };
         for folder in self.groups.iter().filter_map(|group| group.folder.as_deref()) {
-            // A process that is started meanwhile is found in the second round.
-            for _ in 0..2 {
+            // A process may be started meanwhile, and one that ended takes a moment to leave.
+            for _ in 0..REMOVAL_TRIES_MAX {
                 let left = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
                 for process in left.lines().filter_map(|line| line.parse().ok()) {
                     join(home, process);
                 }
+                if fs::remove_dir(folder).is_ok() {
+                    break;
+                }
+                std::thread::sleep(REMOVAL_PAUSE);
             }
-            let _ = fs::remove_dir(folder);
         }
         let _ = fs::remove_dir(above);
     }
@@ -106,13 +120,15 @@ fn own_group() -> Option<PathBuf> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let mount = MOUNTS.iter().map(Path::new);
-    let mount = mount.into_iter().find(|mount| mount.join("cgroup.procs").is_file())?;
+    let mount = mount.into_iter().find(|mount| mount.join("cgroup.controllers").is_file())?;
     Some(mount.join(path))
 }
 
 /// Moves a process, with the children it will have, into a group.
 fn join(folder: &Path, process: u32) -> bool {
-    fs::write(folder.join("cgroup.procs"), process.to_string()).is_ok()
+    // Never made where it is not: that would be a file in a folder, and no group.
+    let file = fs::OpenOptions::new().write(true).open(folder.join("cgroup.procs"));
+    file.and_then(|mut file| file.write_all(process.to_string().as_bytes())).is_ok()
 }
 
 /// Moves a process and those it has started already; the ones to come follow by themselves.
@@ -162,9 +178,9 @@ mod tests {
         let before = accounts.read();
         let mut to = work.stdin.take().unwrap();
         std::io::Write::write_all(&mut to, b"go\n").unwrap();
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let until = std::time::Instant::now() + Duration::from_secs(20);
         while accounts.read()[0].1 - before[0].1 < 0.02 && std::time::Instant::now() < until {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
         }
         let after = accounts.read();
         drop(to);

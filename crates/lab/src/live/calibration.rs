@@ -71,6 +71,11 @@ impl Calibration {
     }
 }
 
+/// Verifications a second on one core: what bounds whoever must verify each inquiry.
+pub(crate) fn verifications_per_second() -> f64 {
+    signatures().1
+}
+
 /// Repeats `work` for `time`; how often a second.
 fn rate(time: Duration, mut work: impl FnMut()) -> f64 {
     let start = clock::monotonic();

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
 use crate::bench::record::Machine;
 
 /// The kernel counts CPU time in hundredths of a second on every Linux that runs here (USER_HZ).
@@ -124,9 +127,12 @@ pub(crate) fn available_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Seconds of CPU that this process has used.
+/// Seconds of CPU that this process has used, to the microsecond.
+#[allow(clippy::cast_precision_loss, reason = "microseconds of one run")]
 pub(crate) fn own_cpu_seconds() -> f64 {
-    cpu_seconds(std::process::id())
+    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    getrusage(UsageWho::RUSAGE_SELF)
+        .map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
 /// utime and stime: fields 14 and 15, counted after the command's closing parenthesis.

@@ -19,12 +19,16 @@ pub(crate) mod keeping;
 pub(crate) mod line;
 pub(crate) mod loading;
 pub(crate) mod machine;
+pub(crate) mod office;
 pub(crate) mod operator;
+pub(crate) mod packages;
 pub(crate) mod place;
 pub(crate) mod postgres;
+pub(crate) mod results;
 pub(crate) mod tool;
 pub(crate) mod vault;
 pub(crate) mod workshop;
+pub(crate) mod web;
 
 use std::path::{Path, PathBuf};
 

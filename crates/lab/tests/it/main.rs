@@ -12,6 +12,8 @@ mod margins;
 mod moves;
 mod planted;
 #[cfg(test)]
+mod performance;
+#[cfg(test)]
 mod population;
 #[cfg(test)]
 mod risk;
