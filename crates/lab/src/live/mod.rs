@@ -27,8 +27,8 @@ pub(crate) mod postgres;
 pub(crate) mod results;
 pub(crate) mod tool;
 pub(crate) mod vault;
-pub(crate) mod workshop;
 pub(crate) mod web;
+pub(crate) mod workshop;
 
 use std::path::{Path, PathBuf};
 

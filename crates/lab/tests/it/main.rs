@@ -10,9 +10,9 @@ mod life;
 mod margins;
 #[cfg(test)]
 mod moves;
-mod planted;
 #[cfg(test)]
 mod performance;
+mod planted;
 #[cfg(test)]
 mod population;
 #[cfg(test)]
