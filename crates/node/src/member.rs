@@ -153,13 +153,12 @@ impl Member {
         }
     }
 
-    /// Forget old request identifiers, now and then, and up to when. Only at a time that the
-    /// center's directory vouches for: a clock that runs ahead must not forget what is still fresh.
+    /// Forget old request identifiers, now and then. A clock that runs ahead may forget too many:
+    /// the store keeps up to when they were remembered, see [`crate::provider::judged`].
     pub(crate) fn forget_requests(&mut self, now: Timestamp, out: &mut Outbox) {
-        if now >= self.forget_due && self.directory_at(now).is_some() {
+        if now >= self.forget_due {
             self.forget_due = Timestamp(now.0.saturating_add(FORGET_EVERY_MS));
             out.write(Write::ForgetRequestsBefore(now));
-            out.write(Write::SetCounter(Counter::RequestsForgotten, now.0));
         }
     }
 

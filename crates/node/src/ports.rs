@@ -58,7 +58,8 @@ pub enum Counter {
     DirectorySerial,
     /// Ledger index up to which provisions were handed to the prefectures' queues.
     Disclosed,
-    /// Time, in milliseconds, up to which the identifiers of requests were forgotten.
+    /// The latest time, in milliseconds, up to which an identifier was remembered that is forgotten
+    /// now. The store raises it by itself, see [`Write::ForgetRequestsBefore`].
     RequestsForgotten,
 }
 

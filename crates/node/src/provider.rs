@@ -93,10 +93,6 @@ impl Provider {
             out.unavailable(ticket, "no valid directory is held");
             return;
         };
-        let Ok(now) = judged_at(now, reads) else {
-            out.unavailable(ticket, "the register could not be read");
-            return;
-        };
         let verdict = match asked.body {
             None => Ok(Err(Denial::QueryShape)),
             Some(body) => self.decide(directory, now, peer, (body, signed, digest), reads),
@@ -126,6 +122,7 @@ impl Provider {
             standing.signature_valid &= body.organ == asker && body.responder == self.organ;
             standing.signature_valid &= peer.role != Role::Terminal || body.terminal == peer.node;
         }
+        let (judged_at, replayed) = judged(now, (&body.request, body.asked_at), reads)?;
         let inquiry = Inquiry {
             agreement: agreement(directory, &asker, now),
             asker,
@@ -137,8 +134,8 @@ impl Provider {
             operator,
             query: body.query.clone(),
             asked_at: body.asked_at,
-            now,
-            replayed: reads.request_seen(&body.request)?,
+            now: judged_at,
+            replayed,
             digest,
         };
         let permit = match authorize(inquiry) {
@@ -302,21 +299,30 @@ fn mode_key(query: &QueryDraft) -> &'static str {
     }
 }
 
-/// The time by which a request is judged: the clock's, and never earlier than the time up to which
-/// requests were forgotten. A clock that was set back would make an old one fresh again, and nobody
-/// would know any more that it was answered.
-fn judged_at(now: Timestamp, reads: &dyn Reads) -> Looked<Timestamp> {
-    let forgotten = reads.counter(&Counter::RequestsForgotten)?;
-    Ok(Timestamp(now.0.max(forgotten)))
-}
-
-/// [`judged_at`], and whether the request was made before.
+/// The time by which the freshness of a request is judged, and whether it was made before.
+///
+/// The time is the clock's, but for a request that may have been forgotten: signed so early that its
+/// identifier would be forgotten with others that are. A clock that was set back would make it fresh
+/// again, and nobody would know any more that it was answered; it is judged by the time at which it
+/// was forgotten, and so is stale. The measure is the signed times of forgotten requests, never the
+/// clock alone: one that ran a day ahead stops nothing when it is put right.
 pub(crate) fn judged(
     now: Timestamp,
-    request: &[u8; 16],
+    (request, asked_at): (&[u8; 16], Timestamp),
     reads: &dyn Reads,
 ) -> Looked<(Timestamp, bool)> {
-    Ok((judged_at(now, reads)?, reads.request_seen(request)?))
+    let forgotten = reads.counter(&Counter::RequestsForgotten)?;
+    let at = if remembered_until(asked_at).0 <= forgotten {
+        Timestamp(now.0.max(forgotten))
+    } else {
+        now
+    };
+    Ok((at, reads.request_seen(request)?))
+}
+
+/// Until its signed time is stale here for certain.
+fn remembered_until(asked_at: Timestamp) -> Timestamp {
+    Timestamp(asked_at.0.saturating_add(2 * ASKED_AT_SKEW_MS_MAX))
 }
 
 /// Against replay: a request of about now is remembered until its signed time is stale here for
@@ -329,8 +335,7 @@ pub(crate) fn remember_request(
 ) {
     let Some((request, asked_at)) = asked else { return };
     if asked_at.distance_ms(now) <= ASKED_AT_SKEW_MS_MAX {
-        let until = Timestamp(asked_at.0.saturating_add(2 * ASKED_AT_SKEW_MS_MAX));
-        out.write(Write::RequestSeen { request, until });
+        out.write(Write::RequestSeen { request, until: remembered_until(asked_at) });
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a disk holds after the power fails: a file's bytes count once the file was synced, a name
 //! once its folder was. Pure: the acts of a record go in, what may be left comes out.
 //!
-//! The model is stricter than the usual journalling file systems in one point (a rename without a
-//! sync of the folder may be undone for ever) and as strict in the others; one grace is given that
-//! they all give: a sync of a new file also keeps its name.
+//! The model is stricter than the usual journalling file systems in what has a name: a rename, a
+//! removal or a new folder without a sync of the folder around it may be undone for ever. One grace
+//! is given that they all give: a sync of a new file also keeps its name in a folder that lasts.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,8 @@ pub(crate) struct Disk {
     names: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
     pending: Pending<Naming>,
+    /// Folders that were made and do not last yet, with the number of the act.
+    fleeting: BTreeMap<String, usize>,
 }
 
 impl Disk {
@@ -95,6 +97,7 @@ impl Disk {
             names: BTreeMap::new(),
             durable: BTreeMap::new(),
             pending: Vec::new(),
+            fleeting: BTreeMap::new(),
         };
         for (path, durable) in files {
             disk.names.insert(path, disk.files.len());
@@ -132,6 +135,9 @@ impl Disk {
                 self.names.remove(path);
                 self.pending.push((number, Naming::Unlink { path: path.clone() }));
             }
+            Act::Folder { path } => {
+                self.fleeting.insert(path.clone(), number);
+            }
             Act::Sync { path, covers } => self.sync(path, *covers),
         }
         true
@@ -159,6 +165,7 @@ impl Disk {
     fn sync(&mut self, path: &str, covers: usize) {
         let Some(file) = self.names.get(path).copied() else {
             self.keep_names(covers, |naming| naming.folder() == path);
+            self.fleeting.retain(|folder, number| *number >= covers || parent(folder) != path);
             return;
         };
         if let Some(file) = self.files.get_mut(file) {
@@ -198,6 +205,16 @@ impl Disk {
                 }
             }
         }
+        let mut lost: Vec<&str> = Vec::new();
+        for folder in self.fleeting.keys() {
+            if loss == Loss::Whole || draw.permille(500) {
+                lost.push(folder);
+            }
+        }
+        let stands = |path: &str| {
+            !lost.iter().any(|folder| path.strip_prefix(folder).is_some_and(|r| r.starts_with('/')))
+        };
+        names.retain(|path, _| stands(path));
         let contents = names.into_iter().filter_map(|(path, file)| {
             let file = self.files.get(file)?;
             let mut bytes = file.durable.clone();
@@ -320,6 +337,34 @@ mod tests {
             seen.insert(bytes.chunks(SECTOR_BYTES).map(|c| c[0] == b'x').collect::<Vec<_>>());
         }
         assert!(seen.len() >= 6, "{seen:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_used_again_is_not_lost_with_what_it_was() {
+        let remove = Act::Remove { path: "/n/old".to_owned() };
+        let again = [remove, write("/n/old", "new"), sync("/n/old", 2), sync("/n", 3)];
+        assert_eq!(left(&again), [pair("/n/old", "new")]);
+        let rename = Act::Rename { from: "/n/draft".to_owned(), to: "/n/kept".to_owned() };
+        let twice = [
+            write("/n/draft", "one"),
+            sync("/n/draft", 1),
+            rename,
+            write("/n/draft", "two"),
+            sync("/n/draft", 4),
+            sync("/n", 5),
+        ];
+        let (draft, kept) = (pair("/n/draft", "two"), pair("/n/kept", "one"));
+        assert_eq!(left(&twice), [draft, kept, pair("/n/old", "old")]);
+    }
+
+    #[test]
+    fn what_is_in_a_folder_lasts_no_longer_than_the_folder() {
+        let folder = Act::Folder { path: "/n/new".to_owned() };
+        let inside = [folder, write("/n/new/file", "abc"), sync("/n/new/file", 2)];
+        assert_eq!(left(&inside), [pair("/n/old", "old")]);
+        let mut synced = inside.to_vec();
+        synced.push(sync("/n", 3));
+        assert_eq!(left(&synced), [pair("/n/new/file", "abc"), pair("/n/old", "old")]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! Every disk that a power cut of one recorded day can leave: after each act of a node, once with
-//! all that was not synced gone, once with it torn. Each is put back, opened by the store's own
+//! Disks that a power cut of one recorded day leaves: after each act of a node two of them, one with
+//! all that was not synced gone, one with it torn as the seed draws. Each is put back, opened by the store's own
 //! code and checked; before the node was ready, and now and then later, by the node itself.
 //!
 //! Of the day one recording is enough: what a disk holds depends on the acts alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ledger::entry::EntryKind;
@@ -24,6 +27,8 @@ use crate::live::{clock, place};
 
 /// Of the disks of the day, one in so many is also given to a real process.
 const STARTED_EVERY: usize = 40;
+/// Time between two looks at what the tier above has acknowledged.
+const WATCH_EVERY: Duration = Duration::from_millis(1);
 
 /// What to try.
 #[derive(Clone, Debug)]
@@ -33,8 +38,8 @@ pub struct Options {
     pub seed: u64,
     /// Try this many disks of each node, evenly spread; all when none is given.
     pub most: Option<usize>,
-    /// Pretend that each sync kept nothing: must be found.
-    pub lying: bool,
+    /// Pretend that no sync of a file whose path holds this text kept anything: must be found.
+    pub lying: Option<String>,
 }
 
 /// A disk with which something did not hold.
@@ -66,6 +71,8 @@ struct Recorded {
     done: Vec<Done>,
     acknowledged: Vec<Acknowledged>,
     answers: Vec<(law::code::RecordCode, u64)>,
+    /// Changes that the tier below durably knows to be kept here, and when it was seen to.
+    below: Vec<(u64, u64)>,
     day: Day,
     /// When the node said that it was ready.
     ready_us: u64,
@@ -96,7 +103,8 @@ pub fn run(
         let stride = options.most.map_or(1, |most| changing.len().div_ceil(most.max(1)).max(1));
         for (nth, number) in changing.iter().enumerate() {
             let Some(done) = recorded.done.get(*number) else { continue };
-            if !(options.lying && matches!(done.act, Act::Sync { .. })) {
+            let lies = |path: &str| options.lying.as_ref().is_some_and(|of| path.contains(of));
+            if !matches!(&done.act, Act::Sync { path, .. } if lies(path)) {
                 disk.apply(*number, &done.act);
             }
             if nth % stride != 0 {
@@ -124,13 +132,57 @@ pub fn run(
                     outcome.failures.push(Failure { node, after: number + 1, loss, faults });
                 }
             }
-            if options.lying && !outcome.failures.is_empty() {
+            if options.lying.is_some() && !outcome.failures.is_empty() {
                 break;
             }
         }
     }
     outcome.seconds = begun.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+/// Watches, through the store of the tier below, what `victim` has acknowledged to it.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<Vec<(u64, u64)>, CrashError>>>,
+}
+
+impl Watch {
+    fn begin(world: &World, victim: &str) -> Result<Self, CrashError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let below = TIERS.windows(2).find_map(|pair| match pair {
+            [below, above] if *above == victim => Some(*below),
+            _ => None,
+        });
+        let Some(below) = below else { return Ok(Self { stop, thread: None }) };
+        let token = place::node_token(&world.fleet.config(below))?;
+        let folder = world.fleet.folder(below);
+        let (over, to) = (Arc::clone(&stop), check::onward(below));
+        let thread = std::thread::spawn(move || {
+            let (mut seen, mut last) = (Vec::new(), 0);
+            let (Some(to), keeping) = (to, Keeping::of(below, &folder, token)?) else {
+                return Ok(seen);
+            };
+            while !over.load(Ordering::Relaxed) {
+                let (sent, _) = keeping.reads().queue_bounds(&to).map_err(check::unread)?;
+                if sent > last {
+                    last = sent;
+                    seen.push((clock::now_us(), sent));
+                }
+                std::thread::sleep(WATCH_EVERY);
+            }
+            Ok(seen)
+        });
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    fn end(self) -> Result<Vec<(u64, u64)>, CrashError> {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.thread {
+            None => Ok(Vec::new()),
+            Some(thread) => thread.join().map_err(|_| CrashError::Worker)?,
+        }
+    }
 }
 
 /// The day once, undisturbed, with a record of everything the victim does.
@@ -144,6 +196,7 @@ fn record_day(world: &mut World, victim: &str) -> Result<Recorded, CrashError> {
     start_others(world, victim)?;
     let mut script = Script::new(&world.dir, &world.fleet, None)?;
     let day = Day::write(clock::now().date_in_japan())?;
+    let watch = Watch::begin(world, victim)?;
     for step in &day.steps {
         let until = clock::monotonic() + STEP_PATIENCE;
         while let Err(why) = script.step(step) {
@@ -159,21 +212,26 @@ fn record_day(world: &mut World, victim: &str) -> Result<Recorded, CrashError> {
         std::thread::sleep(Duration::from_millis(10));
     }
     drop(tiers);
+    let below = watch.end()?;
     world.fleet.stop_all();
     let root = world.fleet.folder(victim).display().to_string();
     let done = record::read(&fleet::recorded(&into)?, &root)?;
     let (acknowledged, answers) = (script.acknowledged, script.told.answers);
-    Ok(Recorded { victim: victim.to_owned(), done, acknowledged, answers, day, ready_us })
+    Ok(Recorded { victim: victim.to_owned(), done, acknowledged, answers, below, day, ready_us })
 }
 
 impl Recorded {
     /// What was acknowledged with bytes that left before the act `next`.
     fn acknowledged_before(&self, next: usize) -> impl Iterator<Item = &Acknowledged> {
-        self.acknowledged.iter().filter(move |told| {
-            let sends = self.done.iter().enumerate().filter(|(_, d)| d.act == Act::Send);
-            let last = sends.take_while(|(_, d)| d.at_us <= told.at_us).last();
-            last.is_some_and(|(number, _)| number < next)
-        })
+        self.acknowledged.iter().filter(move |told| self.had_left(told.at_us, next))
+    }
+
+    /// Whether what was heard at this time had left before the act `next`: with the last bytes that
+    /// were sent until then, at the latest.
+    fn had_left(&self, heard_us: u64, next: usize) -> bool {
+        let sends = self.done.iter().enumerate().filter(|(_, d)| d.act == Act::Send);
+        let last = sends.take_while(|(_, d)| d.at_us <= heard_us).last();
+        last.is_some_and(|(number, _)| number < next)
     }
 
     /// Changes that this node must still have.
@@ -182,7 +240,9 @@ impl Recorded {
         let by_feed = self.victim == TIERS[0];
         let told = self.acknowledged_before(next);
         let counts = told.filter(|a| if a.asked.is_some() { by_answer } else { by_feed });
-        counts.map(|told| told.changes).max().unwrap_or(0)
+        let told = counts.map(|told| told.changes).max().unwrap_or(0);
+        let below = self.below.iter().filter(|(seen_us, _)| self.had_left(*seen_us, next));
+        told.max(below.map(|(_, changes)| *changes).max().unwrap_or(0))
     }
 
     /// Whether a checkpoint had come to its place, folder synced, before the act `next`.

@@ -39,6 +39,14 @@ pub(crate) const FILE_CALLS: &[&str] = &[
     "copy_file_range",
     "sendfile",
     "splice",
+    "read",
+    "readv",
+    "mmap",
+    "openat2",
+    "dup",
+    "dup2",
+    "dup3",
+    "io_uring_setup",
 ];
 
 /// Calls that carry bytes to another process.
@@ -71,6 +79,10 @@ pub(crate) enum Act {
         to: String,
     },
     Remove {
+        path: String,
+    },
+    /// A folder was made.
+    Folder {
         path: String,
     },
     /// Bytes went to another process.
@@ -199,7 +211,11 @@ impl Reader<'_> {
             "unlinkat" if call.words.last() == Some(&"0") => {
                 self.named(call, 1)?.map(|path| Act::Remove { path })
             }
-            "mkdir" | "mkdirat" => None,
+            "mkdir" => self.named(call, 0)?.map(|path| Act::Folder { path }),
+            "mkdirat" => self.named(call, 1)?.map(|path| Act::Folder { path }),
+            "read" | "readv" => self.passed(call)?,
+            "mmap" => self.mapped(call)?,
+            "io_uring_setup" => return Err(Fault::NotModelled),
             "sendto" | "sendmsg" => Some(Act::Send),
             _ => self.other(call)?,
         };
@@ -259,6 +275,28 @@ impl Reader<'_> {
             self.positions.insert(descriptor, to);
         }
         Ok(None)
+    }
+
+    /// A plain read goes on from where the last one ended.
+    fn passed(&mut self, call: &Call<'_>) -> Result<Option<Act>, Fault> {
+        if self.ours(call, 0)?.is_some() {
+            let descriptor = descriptor_of(call.word(0)?).ok_or(Fault::Malformed)?;
+            let read: u64 = call.result.parse().map_err(|_| Fault::Malformed)?;
+            *self.positions.entry(descriptor).or_insert(0) += read;
+        }
+        Ok(None)
+    }
+
+    /// Memory that is written to a file behind every call's back would be seen nowhere. The index
+    /// of the database's log is such memory; it is made anew at each start.
+    fn mapped(&self, call: &Call<'_>) -> Result<Option<Act>, Fault> {
+        let (protection, flags) = (call.word(2)?, call.word(3)?);
+        let path = call.words.get(4).copied().and_then(file_of);
+        let shared = flags.contains("MAP_SHARED") && protection.contains("PROT_WRITE");
+        match path.filter(|path| shared && self.is_ours(path) && !path.ends_with("-shm")) {
+            Some(_) => Err(Fault::NotModelled),
+            None => Ok(None),
+        }
     }
 
     fn written(&mut self, call: &Call<'_>) -> Result<Option<Act>, Fault> {

@@ -70,8 +70,9 @@ impl Room {
             out.unavailable(ticket, "the center's room shows the network only");
             return;
         };
-        let (Some(directory), Ok((now, replayed))) =
-            (member.directory_at(now), judged(now, &body.request, reads))
+        let made = (&body.request, body.asked_at);
+        let (Some(directory), Ok((judged_at, replayed))) =
+            (member.directory_at(now), judged(now, made, reads))
         else {
             out.unavailable(ticket, "no valid directory is held");
             return;
@@ -85,7 +86,7 @@ impl Room {
             asker: body.organ,
             operator,
             asked_at: body.asked_at,
-            now,
+            now: judged_at,
             replayed,
         };
         remember_request(now, Some((body.request, body.asked_at)), out);

@@ -74,7 +74,8 @@ impl Desk {
             out.unavailable(ticket, "no valid directory is held");
             return;
         };
-        let Ok((now, replayed)) = judged(now, &body.request, reads) else {
+        let made = (&body.request, body.asked_at);
+        let Ok((judged_at, replayed)) = judged(now, made, reads) else {
             out.unavailable(ticket, "the register could not be read");
             return;
         };
@@ -89,7 +90,7 @@ impl Desk {
             operator,
             identified_by: identified_by.clone(),
             asked_at: body.asked_at,
-            now,
+            now: judged_at,
             replayed,
         };
         let verdict = open_view(request);

@@ -165,26 +165,38 @@ fn a_clock_that_is_set_back_answers_nothing_twice() {
         assert_eq!(refusal.rule, "request-stale");
         center.restart();
     }
-    // Whoever asks by the time it was is answered, once.
-    let mut late = agency_body(2);
-    late.asked_at = later;
-    let signed = sign(&late);
-    let request = || Request::Inquiry(signed.clone());
-    assert!(matches!(center.ask(NOW, &peer("agency-1"), request()), Reply::Answer(_)));
-    let again = center.ask(NOW, &peer("agency-1"), request());
-    assert!(matches!(again, Reply::Refusal(refusal) if refusal.rule == "request-replayed"));
+    // Another request of that time is no better; one of a little later was never forgotten.
+    for (number, later_ms, rule) in [(2, 0, Some("request-stale")), (3, 1, None)] {
+        let mut other = agency_body(number);
+        other.asked_at = NOW.plus_ms(later_ms);
+        let reply = center.ask(NOW, &peer("agency-1"), Request::Inquiry(sign(&other)));
+        match (reply, rule) {
+            (Reply::Refusal(refusal), Some(rule)) => assert_eq!(refusal.rule, rule),
+            (Reply::Answer(_), None) => {}
+            (reply, _) => panic!("request {number}: {reply:?}"),
+        }
+    }
+    // What is signed ahead of the clock stays refused, whatever was forgotten.
+    let mut early = agency_body(4);
+    early.asked_at = later;
+    let reply = center.ask(NOW, &peer("agency-1"), Request::Inquiry(sign(&early)));
+    assert!(matches!(reply, Reply::Refusal(refusal) if refusal.rule == "request-stale"));
 }
 
-/// A clock that runs ahead of what the directory vouches for forgets nothing.
+/// A clock that ran a day ahead forgets everything, and stops nothing when it is put right.
 #[test]
-fn a_clock_that_runs_ahead_forgets_nothing() {
+fn a_clock_that_ran_ahead_is_put_right_and_work_goes_on() {
     let mut center = holding("center");
     let signed = sign(&agency_body(1));
     let request = || Request::Inquiry(signed.clone());
     assert!(matches!(center.ask(NOW, &peer("agency-1"), request()), Reply::Answer(_)));
     center.tick(NOW.plus_ms(86_400_000));
     let again = center.ask(NOW, &peer("agency-1"), request());
-    assert!(matches!(again, Reply::Refusal(refusal) if refusal.rule == "request-replayed"));
+    assert!(matches!(again, Reply::Refusal(refusal) if refusal.rule == "request-stale"));
+    let mut next = agency_body(2);
+    next.asked_at = NOW.plus_ms(1);
+    let reply = center.ask(NOW.plus_ms(1), &peer("agency-1"), Request::Inquiry(sign(&next)));
+    assert!(matches!(reply, Reply::Answer(_)), "{reply:?}");
 }
 
 #[test]

@@ -148,6 +148,11 @@ impl State {
                 *kept = (*kept).max(until.0);
             }
             Write::ForgetRequestsBefore(before) => {
+                let forgotten = self.requests.values().filter(|until| **until < before.0);
+                if let Some(latest) = forgotten.copied().max() {
+                    let counter = self.counters.entry(Counter::RequestsForgotten).or_default();
+                    *counter = (*counter).max(latest);
+                }
                 self.requests.retain(|_, until| *until >= before.0);
             }
             Write::PutDirectory(bytes) => self.directory = Some(bytes.clone()),

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use law::time::Timestamp;
 use node::ports::{
-    FactPlace, ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, Space, StoreError, Write,
+    Counter, FactPlace, ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, Space, StoreError,
+    Write,
 };
 
 use super::link::store_error;
@@ -166,6 +167,12 @@ impl PostgresStore {
             )?;
         }
         if let Some(before) = change.forget_before {
+            link.run(
+                "INSERT INTO counter (name, value)
+                 SELECT $2, max(until) FROM request WHERE until < $1 HAVING count(*) > 0
+                 ON CONFLICT (name) DO UPDATE SET value = greatest(counter.value, excluded.value)",
+                &[&before, &counter_name(&Counter::RequestsForgotten)],
+            )?;
             link.run("DELETE FROM request WHERE until < $1", &[&before])?;
         }
         if !change.requests.is_empty() {
@@ -367,6 +374,12 @@ impl Change {
             }
             Write::ForgetRequestsBefore(Timestamp(before)) => {
                 let before = to_sql(*before);
+                let forgotten = self.requests.values().filter(|until| **until < before);
+                if let Some(latest) = forgotten.copied().max() {
+                    let name = counter_name(&Counter::RequestsForgotten);
+                    let counter = self.counters.entry(name).or_insert(0);
+                    *counter = (*counter).max(latest);
+                }
                 self.requests.retain(|_, until| *until >= before);
                 self.forget_before = self.forget_before.max(Some(before));
             }

@@ -3,7 +3,7 @@
 use law::code::RecordCode;
 use law::inquiry::Held;
 use law::time::{Date, Timestamp};
-use node::ports::{ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, StoreError, Write};
+use node::ports::{Counter, ForeignEntry, HistoryRow, Leaf, NewEntry, Recorded, StoreError, Write};
 use rusqlite::{Params, params};
 
 use super::SqliteStore;
@@ -67,6 +67,13 @@ impl SqliteStore {
                 params![request.as_slice(), to_sql(until.0)],
             ),
             Write::ForgetRequestsBefore(Timestamp(before)) => {
+                let name = counter_name(&Counter::RequestsForgotten);
+                self.run(
+                    "INSERT INTO counter (name, value)
+                     SELECT ?2, max(until) FROM request WHERE until < ?1 HAVING count(*) > 0
+                     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                    params![to_sql(*before), name],
+                )?;
                 self.run("DELETE FROM request WHERE until < ?1", params![to_sql(*before)])
             }
             Write::PutDirectory(bytes) => self.run(

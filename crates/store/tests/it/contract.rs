@@ -220,8 +220,15 @@ fn requests_are_remembered_until_forgotten(b: &mut dyn Bench) {
     b.put(&[seen(2, 150)]);
     assert!(b.reads().request_seen(&[1; 16]).unwrap());
     assert!(!b.reads().request_seen(&[3; 16]).unwrap());
-    b.put(&[Write::ForgetRequestsBefore(Timestamp(101))]);
+    let forgotten = |b: &mut dyn Bench| b.reads().counter(&Counter::RequestsForgotten).unwrap();
+    b.put(&[Write::ForgetRequestsBefore(Timestamp(100))]);
+    assert_eq!(forgotten(b), 0, "nobody was forgotten");
+    // How late the clock says it is does not count; how long they were to be remembered does.
+    b.put(&[Write::ForgetRequestsBefore(Timestamp(199))]);
+    assert_eq!(forgotten(b), 100);
     assert!(!b.reads().request_seen(&[1; 16]).unwrap());
+    b.put(&[seen(4, 150), Write::ForgetRequestsBefore(Timestamp(160))]);
+    assert_eq!(forgotten(b), 150);
     b.put(&[Write::ForgetRequestsBefore(Timestamp(200))]);
     assert!(b.reads().request_seen(&[2; 16]).unwrap());
     b.crash();

@@ -86,6 +86,12 @@ const CRASH_SAMPLE: &str = "35";
 const CRASH_PLANTED: &str = "20";
 /// Acts of each tier's recorded day after which the power fails.
 const CRASH_IMAGES: &str = "60";
+/// Syncs that are taken for kept and are not, tier by tier.
+const LIES: [(&str, &str); 3] = [
+    ("municipality-132152", "register.sqlite-wal"),
+    ("prefecture-13", "register.sqlite-wal"),
+    ("center", "token.retention"),
+];
 const CRASH_LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) fn crash(root: &Path) -> Result<String, Fault> {
@@ -99,8 +105,11 @@ pub(super) fn crash(root: &Path) -> Result<String, Fault> {
     Call { words: &[&sample[..], &planted].concat(), limit, ..Call::default() }.run(root)?;
     let images = ["target/debug/jukilab", "crash", "--images", "--most", CRASH_IMAGES];
     Call { words: &images, limit, ..Call::default() }.run(root)?;
-    let lying = ["--plant", "lying-sync", "--victims", "municipality-132152"];
-    Call { words: &[&images[..], &lying].concat(), limit, ..Call::default() }.run(root)?;
+    // Each tier, and each kind of file, must be able to fail.
+    for (node, about) in LIES {
+        let lying = ["--plant", "lying-sync", "--victims", node, "--lies-about", about];
+        Call { words: &[&images[..], &lying].concat(), limit, ..Call::default() }.run(root)?;
+    }
     Ok("nothing was lost or doubled, and the planted fault was found".to_owned())
 }
 

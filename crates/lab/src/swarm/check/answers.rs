@@ -10,7 +10,9 @@ use wire::{Answer, Refusal, Reply, SignedInquiry};
 
 use super::super::country::{PLACES, Place, country};
 use super::super::keys::sha256;
-use super::conjunction::{Hearing, Signed, broken, first, reach, read, signed_by};
+use super::conjunction::{
+    Hearing, Signed, broken, first, may_be_forgotten, reach, read, signed_by,
+};
 use super::lines::{field, hex};
 use super::plain::{asks_for, line};
 use super::talk::{Speaker, Way};
@@ -77,7 +79,7 @@ impl Checker {
             None => signed_by(signed.card, &digest, &inquiry.signature),
         };
         let country = country().map_err(|e| Violation::new("simulator", e.to_string()))?;
-        let hearing = Hearing { country, way, now, latest, agreed: self.agreed, replayed };
+        let hearing = Hearing { country, way, now, agreed: self.agreed, replayed };
         let Some(rules) = broken(&signed, &hearing, is_signed) else { return Ok(None) };
         if let Some(asked) = known {
             same_as_script(asked, &rules, way)?;
@@ -92,7 +94,8 @@ impl Checker {
             None => scan(&signed, way, store)?,
         };
         let noted = new.then_some(signed.request);
-        Ok(Some(Handed { digest, expected, noted, back: now.0 < latest.0 }))
+        let back = may_be_forgotten(signed.asked_at, latest);
+        Ok(Some(Handed { digest, expected, noted, back }))
     }
 
     /// An answer or a refusal leaves the place that decided it.

@@ -86,8 +86,6 @@ pub(super) struct Hearing<'a> {
     pub(super) way: Way,
     /// By the clock of the one who answers.
     pub(super) now: Timestamp,
-    /// The latest that this clock ever showed: what it forgot by then, it does not take for new.
-    pub(super) latest: Timestamp,
     /// Whether the second agency has its agreement.
     pub(super) agreed: bool,
     /// This request was heard there before.
@@ -101,7 +99,7 @@ pub(super) fn broken(
     hearing: &Hearing<'_>,
     is_signed: impl FnOnce() -> bool,
 ) -> Option<BTreeSet<&'static str>> {
-    let Hearing { country, way, now, latest, agreed, replayed } = *hearing;
+    let Hearing { country, way, now, agreed, replayed } = *hearing;
     let mut found = BTreeSet::new();
     let site = country.sites.get(way.from)?;
     let organ = PLACES.get(way.from)?.1;
@@ -125,7 +123,7 @@ pub(super) fn broken(
     let its_own = way.speaker != Speaker::Terminal || signed.terminal == terminal;
     let named = signed.organ == organ && Some(signed.responder) == PLACES.get(way.to).map(|p| p.1);
     breaks("signature-invalid", !named || !its_own || !is_signed());
-    breaks("request-stale", is_stale(signed.asked_at, now, latest));
+    breaks("request-stale", is_stale(signed.asked_at, now));
     breaks("request-replayed", replayed);
     let table = table_of(way.from, way.to, signed.affair);
     let own = carried.iter().chain(rest).any(|affair| affair == signed.affair);
@@ -150,11 +148,15 @@ pub(super) fn broken(
     (!unsure || (before && !found.is_empty())).then_some(found)
 }
 
-/// Whether a request is of another time. A node whose clock was set back goes on with any time
-/// since its latest.
-pub(super) fn is_stale(asked_at: u64, now: Timestamp, latest: Timestamp) -> bool {
-    let late = now.0.max(latest.0);
-    asked_at.saturating_add(FRESH_MS) < now.0 || asked_at > late.saturating_add(FRESH_MS)
+/// Whether a request is of another time than the clock's, whatever that clock said before (H07).
+pub(super) fn is_stale(asked_at: u64, now: Timestamp) -> bool {
+    asked_at.abs_diff(now.0) > FRESH_MS
+}
+
+/// Whether a request of this time may have been forgotten by a node whose clock once said `latest`:
+/// then it is refused, fresh or not.
+pub(super) fn may_be_forgotten(asked_at: u64, latest: Timestamp) -> bool {
+    asked_at.saturating_add(2 * FRESH_MS) < latest.0
 }
 
 /// The rule that answers, of those broken.
@@ -267,8 +269,7 @@ mod tests {
         let key = card_key(body.card.as_str()).unwrap();
         let signature = key.sign_digest(&digest).unwrap();
         let way = Way { from: 7, speaker: Speaker::Node, to: CENTER };
-        let (now, latest) = (NOW, NOW);
-        let mut hearing = Hearing { country, way, now, latest, agreed: true, replayed: false };
+        let mut hearing = Hearing { country, way, now: NOW, agreed: true, replayed: false };
         change(&mut hearing);
         let signed = read(&bytes).unwrap();
         let verify = || signed_by(signed.card, &digest, &signature);

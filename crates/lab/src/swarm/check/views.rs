@@ -9,7 +9,7 @@ use wire::{Refusal, Reply, ResidentView, SignedQuery};
 use super::super::country::{CENTER, MUNICIPALITIES, PLACES, PREFECTURES, Place};
 use super::super::keys::sha256;
 use super::super::nation::Nation;
-use super::conjunction::is_stale;
+use super::conjunction::{is_stale, may_be_forgotten};
 use super::lines::{field, hex};
 use super::talk::above;
 use super::{Checker, Line, Violation, unreadable};
@@ -76,7 +76,8 @@ impl Checker {
         let request: Option<[u8; 16]> =
             super::bytes::bytes(&of, 1).and_then(|bytes| bytes.try_into().ok());
         let Some(request) = request.map(|request| (place, request)) else { return Ok(None) };
-        let stale = is_stale(super::bytes::number(&of, 2), now, latest);
+        let asked_at = super::bytes::number(&of, 2);
+        let stale = is_stale(asked_at, now);
         let replayed = self.seen.contains(&request) || self.seen_open.contains(&request);
         let mut broken: Vec<&'static str> = asked.broken.into_iter().collect();
         for (rule, when) in [("request-stale", stale), ("request-replayed", replayed)] {
@@ -84,7 +85,7 @@ impl Checker {
         }
         let noted = (!stale && !replayed).then_some(request);
         self.seen_open.extend(noted);
-        let back = now.0 < latest.0;
+        let back = may_be_forgotten(asked_at, latest);
         // The store follows a person through a change of code, once it has heard of it; among
         // restless people the old code may still be on its way.
         let person = nation.persons.get(asked.who);
