@@ -301,11 +301,11 @@ fn mode_key(query: &QueryDraft) -> &'static str {
 
 /// The time by which the freshness of a request is judged, and whether it was made before.
 ///
-/// The time is the clock's, but for a request that may have been forgotten: signed so early that its
-/// identifier would be forgotten with others that are. A clock that was set back would make it fresh
-/// again, and nobody would know any more that it was answered; it is judged by the time at which it
-/// was forgotten, and so is stale. The measure is the signed times of forgotten requests, never the
-/// clock alone: one that ran a day ahead stops nothing when it is put right.
+/// The time is the clock's, but for a request that may have been forgotten: signed so early that
+/// its identifier would be forgotten with others that are. A clock that was set back would make it
+/// fresh again, and nobody would know any more that it was answered; it is judged by the time at
+/// which it was forgotten, and so is stale. The measure is the signed times of forgotten requests,
+/// never the clock alone: one that ran a day ahead stops nothing when it is put right.
 pub(crate) fn judged(
     now: Timestamp,
     (request, asked_at): (&[u8; 16], Timestamp),

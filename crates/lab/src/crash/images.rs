@@ -1,6 +1,6 @@
-//! Disks that a power cut of one recorded day leaves: after each act of a node two of them, one with
-//! all that was not synced gone, one with it torn as the seed draws. Each is put back, opened by the store's own
-//! code and checked; before the node was ready, and now and then later, by the node itself.
+//! Disks that a power cut of one recorded day leaves: after each act of a node two of them, one
+//! with all that was not synced gone, one with it torn as the seed draws. Each is put back, opened
+//! by the store's own code and checked; before the node was ready, and now and then later, by the node itself.
 //!
 //! Of the day one recording is enough: what a disk holds depends on the acts alone.
 
@@ -72,7 +72,7 @@ struct Recorded {
     acknowledged: Vec<Acknowledged>,
     answers: Vec<(law::code::RecordCode, u64)>,
     /// Changes that the tier below durably knows to be kept here, and when it was seen to.
-    below: Vec<(u64, u64)>,
+    below: Seen,
     day: Day,
     /// When the node said that it was ready.
     ready_us: u64,
@@ -144,8 +144,11 @@ pub fn run(
 /// Watches, through the store of the tier below, what `victim` has acknowledged to it.
 struct Watch {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<Vec<(u64, u64)>, CrashError>>>,
+    thread: Option<JoinHandle<Result<Seen, CrashError>>>,
 }
+
+/// Changes known to be kept above, and when, in microseconds, that was seen.
+type Seen = Vec<(u64, u64)>;
 
 impl Watch {
     fn begin(world: &World, victim: &str) -> Result<Self, CrashError> {
@@ -176,7 +179,7 @@ impl Watch {
         Ok(Self { stop, thread: Some(thread) })
     }
 
-    fn end(self) -> Result<Vec<(u64, u64)>, CrashError> {
+    fn end(self) -> Result<Seen, CrashError> {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread {
             None => Ok(Vec::new()),

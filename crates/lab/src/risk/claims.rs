@@ -19,7 +19,7 @@ pub(super) fn findings(model: &Model, report: &Report) -> String {
     let Span { low, high } = Span::over(report.choices.iter().map(|choice| choice.factor.value));
     let rates = widest(report.choices.iter().map(|choice| choice.factor_by_rates));
     let shown = report.choices.iter().find(|choice| choice.is_shown()).map(|one| one.factor);
-    let drawn = shown.map_or(Span::over([]), |Ratio { low, high, .. }| Span { low, high });
+    let drawn = shown.map_or_else(|| Span::over([]), |Ratio { low, high, .. }| Span { low, high });
     format!(
         "What comes out, as ranges over this page's own choices (their table is below):\n\n\
          - Letting private parties use the identifier multiplies the exposure of a life by a \

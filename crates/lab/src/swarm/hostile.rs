@@ -187,7 +187,7 @@ impl World {
         let claims = municipality(place).or_else(|| municipality(3))?;
         Some(Request::MoveClaim(MoveClaim {
             code: record.code,
-            name: record.items.name.clone(),
+            name: record.items.name,
             birth: BirthDate::parse("1901-01-01").ok()?,
             from: municipality(to).or_else(|| municipality(4))?,
             to: claims,

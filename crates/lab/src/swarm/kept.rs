@@ -24,7 +24,7 @@ pub struct Kept {
 /// The line's number.
 pub fn kept() -> Result<Vec<Kept>, String> {
     let lines = KEPT.lines().enumerate().skip(1);
-    lines.map(|(at, line)| read(line).ok_or(format!("kept.tsv: line {}", at + 1))).collect()
+    lines.map(|(at, line)| read(line).ok_or_else(|| format!("kept.tsv: line {}", at + 1))).collect()
 }
 
 fn read(line: &'static str) -> Option<Kept> {

@@ -627,6 +627,9 @@ impl Nation {
             late: Vec::new(),
             next_code: NEW_CODES_FIRST,
             first_day: Date::parse(FIRST_DAY).map_err(|_| SwarmError::Country)?,
+            shunned: Vec::new(),
+            touched: Vec::new(),
+            intruded: BTreeSet::new(),
         })
     }
 
