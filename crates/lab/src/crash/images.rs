@@ -1,6 +1,7 @@
 //! Disks that a power cut of one recorded day leaves: after each act of a node two of them, one
-//! with all that was not synced gone, one with it torn as the seed draws. Each is put back, opened
-//! by the store's own code and checked; before the node was ready, and now and then later, by the node itself.
+//! with all that was not synced gone, one with it torn as the seed draws. Each is put back and
+//! checked: opened by the store's own code, and before the node was ready, and now and then
+//! later, by the node itself.
 //!
 //! Of the day one recording is enough: what a disk holds depends on the acts alone.
 
