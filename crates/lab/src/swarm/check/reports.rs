@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_isolated_member_hears_no() {
-        let checker = Checker::new(false);
+        let checker = Checker::new(false, true);
         assert!(checker.cut_off(true, 0, &unavailable()).is_ok());
         assert!(checker.cut_off(false, 0, &Reply::HeartbeatAck).is_ok());
         let found = checker.cut_off(true, 0, &Reply::HeartbeatAck).unwrap_err();
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn sizes_are_few() {
-        let mut checker = Checker::new(false);
+        let mut checker = Checker::new(false, true);
         let refusal = Reply::Refusal(wire::Refusal {
             digest: [0; 32],
             rule: "request-stale".to_owned(),
