@@ -174,10 +174,31 @@ impl Disk {
             let synced: Pending<Change> = synced;
             synced.iter().for_each(|(_, change)| apply(change, &mut file.durable));
         }
-        self.keep_names(
-            covers,
-            |naming| matches!(naming, Naming::Link { file: f, .. } if *f == file),
-        );
+        let is_new = |naming: &Naming| matches!(naming, Naming::Link { file: f, .. } if *f == file);
+        let found = self.pending.iter().find(|(number, naming)| *number < covers && is_new(naming));
+        if let Some((number, Naming::Link { path, .. })) = found {
+            let (number, path) = (*number, path.clone());
+            self.overtake(&path, number);
+        }
+        self.keep_names(covers, is_new);
+    }
+
+    /// What was done to this name before does not come after.
+    fn overtake(&mut self, path: &str, number: usize) {
+        let touches = |naming: &Naming| match naming {
+            Naming::Link { path: p, .. } | Naming::Unlink { path: p } => p == path,
+            Naming::Rename { from, to, .. } => from == path || to == path,
+        };
+        let pending = std::mem::take(&mut self.pending);
+        let left = pending.into_iter().filter_map(|(at, naming)| match naming {
+            naming if at >= number || !touches(&naming) => Some((at, naming)),
+            Naming::Rename { from, to, .. } if to == path => {
+                Some((at, Naming::Unlink { path: from }))
+            }
+            Naming::Rename { to, file, .. } => Some((at, Naming::Link { path: to, file })),
+            _ => None,
+        });
+        self.pending = left.collect();
     }
 
     fn keep_names(&mut self, covers: usize, which: impl Fn(&Naming) -> bool) {
