@@ -89,6 +89,8 @@ impl World {
                 return Ok(());
             }
         }
+        // Meanwhile somebody may have worked here with another card.
+        script.left_in = script.left_in && self.card_left_in(place);
         self.trace.line(self.now_ms, format_args!("somebody at place {place} tries on"));
         self.ask(place, script, tries + 1)
     }
