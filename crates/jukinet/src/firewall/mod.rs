@@ -101,12 +101,17 @@ impl Plan {
         lan: &[IpNet],
     ) -> Result<Self, FirewallError> {
         let own = member(directory, &config.node)?;
+        let isolated = own.state == MemberState::Isolated;
         let mut plan = Self {
             node: config.node.clone(),
             directory: Some(directory.serial),
             incoming: Vec::new(),
             outgoing: Vec::new(),
         };
+        // Until it is taken back nothing is opened for it: a table that drops everything.
+        if isolated {
+            return Ok(plan);
+        }
         if config.role == Role::Exchange {
             plan.join(own, directory)?;
         } else if let Some(exchange) = &config.exchange {
@@ -204,11 +209,7 @@ impl Plan {
 
 fn member<'d>(directory: &'d Directory, node: &NodeId) -> Result<&'d Member, FirewallError> {
     let found = directory.members.iter().find(|member| member.id == *node);
-    let found = found.ok_or_else(|| FirewallError::NotListed { node: node.clone() })?;
-    match found.state {
-        MemberState::Active => Ok(found),
-        MemberState::Isolated => Err(FirewallError::Isolated { node: node.clone() }),
-    }
+    found.ok_or_else(|| FirewallError::NotListed { node: node.clone() })
 }
 
 fn address(member: &Member) -> Result<SocketAddr, FirewallError> {

@@ -28,8 +28,8 @@ impl Display for Ruleset<'_> {
         writeln!(f, "\tcounter refused_in {{ }}")?;
         writeln!(f, "\tcounter refused_out {{ }}")?;
         let v6 = incoming.iter().chain(outgoing).any(|opening| !opening.peer.is_v4());
-        chain(f, Side::In, incoming, v6)?;
-        chain(f, Side::Out, outgoing, v6)?;
+        chain(f, Side::In, incoming, outgoing, v6)?;
+        chain(f, Side::Out, outgoing, incoming, v6)?;
         writeln!(f, "\n\tchain through {{")?;
         writeln!(f, "\t\ttype filter hook forward priority filter; policy drop;")?;
         writeln!(f, "\t}}\n}}")
@@ -42,7 +42,16 @@ enum Side {
     Out,
 }
 
-fn chain(f: &mut Formatter<'_>, side: Side, openings: &[Opening], v6: bool) -> fmt::Result {
+/// `opened`: by whoever is at the other end of this side; `answered`: what goes back over
+/// connections of the other side. An open connection of a peer that is no longer listed is dropped
+/// with its next packet.
+fn chain(
+    f: &mut Formatter<'_>,
+    side: Side,
+    opened: &[Opening],
+    answered: &[Opening],
+    v6: bool,
+) -> fmt::Result {
     let (name, hook, interface, peer, refused) = match side {
         Side::In => ("incoming", "input", "iif", "saddr", "refused_in"),
         Side::Out => ("outgoing", "output", "oif", "daddr", "refused_out"),
@@ -51,18 +60,26 @@ fn chain(f: &mut Formatter<'_>, side: Side, openings: &[Opening], v6: bool) -> f
     writeln!(f, "\t\ttype filter hook {hook} priority filter; policy drop;")?;
     writeln!(f, "\t\t{interface} \"lo\" accept")?;
     writeln!(f, "\t\tct state invalid counter name \"{refused}\" drop")?;
-    writeln!(f, "\t\tct state established accept")?;
     // Without it a path with a smaller packet size hangs.
     writeln!(f, "\t\tct state related meta l4proto {{ icmp, ipv6-icmp }} accept")?;
     if v6 {
         let kinds = "{ nd-neighbor-solicit, nd-neighbor-advert }";
         writeln!(f, "\t\ticmpv6 type {kinds} ip6 hoplimit 255 accept")?;
     }
-    for Opening { peer: other, port, why } in openings {
+    for Opening { peer: other, port, why } in opened {
+        let family = if other.is_v4() { "ip" } else { "ip6" };
+        let states = "ct state { new, established }";
+        writeln!(
+            f,
+            "\t\t{family} {peer} {other} tcp dport {port} {states} accept comment \"{why}\""
+        )?;
+    }
+    for Opening { peer: other, port, why } in answered {
         let family = if other.is_v4() { "ip" } else { "ip6" };
         writeln!(
             f,
-            "\t\t{family} {peer} {other} tcp dport {port} ct state new accept comment \"{why}\""
+            "\t\t{family} {peer} {other} tcp sport {port} ct state established accept comment \
+             \"{why}\""
         )?;
     }
     writeln!(f, "\t\tlimit rate {LOG_RATE} log prefix \"jukinet {refused}: \"")?;
