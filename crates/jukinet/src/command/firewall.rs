@@ -28,11 +28,12 @@ pub struct FirewallArgs {
 enum Verb {
     /// Print the nftables rules of a node or a terminal: default drop, and what the tables allow
     #[command(after_help = "Examples:\n  jukinet firewall rules --config exchange.toml > \
-            jukinet.nft\n  jukinet firewall rules --config municipality.toml --lan 10.13.1.0/24 > \
-            jukinet.nft &&\n    nft -f jukinet.nft\n\nMake them anew whenever the directory changes: an isolated member is in \
-            none of them.\nLoading replaces the table `inet jukinet` and touches no other; names, \
-            time and updates\nneed rules of their own. Exit codes: 0 printed, 2 bad usage or \
-            configuration, 3 the\ndirectory is not the center's.")]
+            jukinet.nft\n  jukinet firewall rules --config municipality.toml --lan 10.13.1.0/24 \
+            > jukinet.nft &&\n    nft -f jukinet.nft\n\nMake them anew whenever the directory \
+            changes: an isolated member is in none of them.\nLoading replaces the table `inet \
+            jukinet` and touches no other; names, time and updates\nneed rules of their own. \
+            Exit codes: 0 printed, 2 bad usage or configuration, 3 the\ndirectory is not the \
+            center's.")]
     Rules(RulesArgs),
 }
 
