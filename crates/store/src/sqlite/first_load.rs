@@ -66,7 +66,10 @@ impl SqliteStore {
         self.load_index(spill, progress)?;
         progress(LoadProgress::Syncing);
         schema::settings(&self.db, Access::ReadWrite).map_err(store_error)?;
-        File::open(&path).and_then(|file| file.sync_all()).map_err(io_error)?;
+        let file = File::open(&path).map_err(io_error)?;
+        file.sync_all().map_err(io_error)?;
+        // Closing any descriptor of the file would release the database's own locks (POSIX).
+        self._synced = Some(file);
         let over = "DELETE FROM meta WHERE name = ?1";
         self.db.execute(over, [UNDER_WAY_NAME]).map_err(store_error)?;
         self.group = super::Group::Idle;

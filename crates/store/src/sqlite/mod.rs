@@ -65,6 +65,8 @@ pub struct SqliteStore {
     renewed_up_to: i64,
     /// Held for as long as the store is open: one writing process per store.
     _lock: Option<File>,
+    /// Another descriptor of the database, closed only after it.
+    _synced: Option<File>,
 }
 
 impl SqliteStore {
@@ -134,6 +136,7 @@ impl SqliteStore {
             entries_committed: held,
             renewed_up_to: 0,
             _lock: lock,
+            _synced: None,
         };
         store.keys.set_erased_before(store.erased_before_held()?);
         store.keys.set_epoch(store.row_epoch()?);
