@@ -25,7 +25,7 @@ const STAGES: &[(&str, &str, Work)] = &[
     ("goldens", "the goldens are what the tests would write", goldens::run),
     ("doc", "the documentation builds without a warning", chores::doc),
     ("browser", "the pages in a real browser", chores::browser),
-    ("swarm", "the simulated country under fresh seeds", chores::swarm),
+    ("swarm", "the simulated country under kept and many more seeds", chores::swarm),
     ("planted", "the simulator finds the planted faults it found before", chores::planted),
     ("crash", "a day in which processes are killed at their writes and sends", chores::crash),
     ("scale", "a center loaded at once, a small nation through a peak day", chores::scale),
